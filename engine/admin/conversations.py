@@ -1,0 +1,99 @@
+"""`/v1/conversations`: which conversations are followed, follow one more, follow one no more."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from engine.admin.health import Readiness
+from engine.admin.problems import json_response, problem, refusal
+from engine.errors import RefusedError
+from engine.metrics import Metrics
+from engine.options import ConversationId, Options
+
+_ALLOWED = {"conversation_id": "1 to 128 of the characters A-Z a-z 0-9 _ -"}
+_ADDRESS = "/v1/conversations"
+
+
+class Info(Protocol):
+    """A conversation as it is shown: any dataclass with its id."""
+
+    @property
+    def conversation_id(self) -> str: ...  # noqa: D102 - the name says it
+
+
+class Conversations(Protocol):
+    """What the registry of followed conversations offers."""
+
+    def add(self, conversation_id: str) -> Info:
+        """Follow it from now on; RefusedError says why not."""
+        ...
+
+    async def remove(self, conversation_id: str) -> bool:
+        """Follow it no more; False where it is not followed."""
+        ...
+
+    def list(self) -> Sequence[Info]:
+        """Those that left lately, then those followed now."""
+        ...
+
+
+class NewConversation(Options):
+    """Body of the POST."""
+
+    conversation_id: ConversationId
+
+
+class ConversationsApi:
+    """The handlers."""
+
+    def __init__(self, conversations: Conversations, readiness: Readiness, metrics: Metrics) -> None:
+        self._conversations = conversations
+        self._readiness = readiness
+        self._metrics = metrics
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the routes."""
+        one = f"{_ADDRESS}/{{conversation_id}}"
+        app.router.add_get(_ADDRESS, self._list)
+        app.router.add_post(_ADDRESS, self._add)
+        app.router.add_get(one, self._show)
+        app.router.add_delete(one, self._remove)
+
+    async def _list(self, _request: web.Request) -> web.Response:
+        return json_response({"conversations": self._conversations.list()})
+
+    async def _add(self, request: web.Request) -> web.Response:
+        try:
+            wanted = NewConversation.model_validate_json(await request.read())
+        except ValidationError as error:
+            faults = [_fault(details["loc"], details["msg"]) for details in error.errors(include_url=False)]
+            return problem(400, "the body is not a conversation to follow", errors=faults, allowed=_ALLOWED)
+        if not self._readiness().get("capacity_left", True):
+            self._metrics.conversation_refused("capacity")
+            return refusal(RefusedError("capacity", "no shard has room for another conversation now"))
+        try:
+            info = self._conversations.add(wanted.conversation_id)
+        except RefusedError as error:
+            return refusal(error)
+        return json_response(info, 201, {"Location": f"{_ADDRESS}/{wanted.conversation_id}"})
+
+    async def _show(self, request: web.Request) -> web.Response:
+        wanted = request.match_info["conversation_id"]
+        for info in reversed(self._conversations.list()):
+            if info.conversation_id == wanted:
+                return json_response(info)
+        return _unknown()
+
+    async def _remove(self, request: web.Request) -> web.Response:
+        removed = await self._conversations.remove(request.match_info["conversation_id"])
+        return web.Response(status=204) if removed else _unknown()
+
+
+def _unknown() -> web.Response:
+    return problem(404, "no such conversation is followed; GET /v1/conversations lists them")
+
+
+def _fault(loc: tuple[Any, ...], message: str) -> str:
+    return f"{'.'.join(map(str, loc)) or 'body'}: {message}"

@@ -1,0 +1,109 @@
+"""The admin API as one object: what it serves, start, address, stop.
+
+It has no passwords: it listens on the loopback address unless told otherwise.
+"""
+
+import asyncio
+import contextlib
+import errno
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from engine.admin.conversations import Conversations, ConversationsApi
+from engine.admin.event_feed import EventsApi
+from engine.admin.events import EventStream
+from engine.admin.health import HealthApi, LoopTicker, Readiness
+from engine.admin.problems import MAX_BODY_BYTES, problems
+from engine.errors import ConfigError
+from engine.metrics import Metrics
+from engine.options import AdminOptions
+
+SHUTDOWN_S = 1.0  # for answers under way
+
+INDEX = """Cueline, admin API
+
+GET    /metrics                  Prometheus
+GET    /healthz                  200 while the event loop is alive
+GET    /readyz                   200 while conversations can be taken; else 503, each condition in the body
+GET    /v1/conversations         followed now, and those that left lately
+POST   /v1/conversations         {"conversation_id": "…"}: follow one more
+GET    /v1/conversations/{id}    one of them
+DELETE /v1/conversations/{id}    follow it no more
+GET    /v1/events                what happens, as server-sent events
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AdminParts:
+    """What the API shows and steers."""
+
+    conversations: Conversations
+    readiness: Readiness
+    metrics: Metrics
+    events: EventStream
+
+
+def make_app(parts: AdminParts, ticker: LoopTicker) -> web.Application:
+    """All routes of the API."""
+    app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_BYTES)
+    app.router.add_get("/", _index)
+    HealthApi(ticker, parts.readiness, parts.metrics).add_to(app)
+    ConversationsApi(parts.conversations, parts.readiness, parts.metrics).add_to(app)
+    EventsApi(parts.events).add_to(app)
+    return app
+
+
+async def _index(_request: web.Request) -> web.Response:
+    return web.Response(text=INDEX)
+
+
+class AdminServer:
+    """Serves the API from `start` to `stop`; after that no task, socket or port of it remains."""
+
+    def __init__(self, options: AdminOptions, parts: AdminParts) -> None:
+        self._options = options
+        self._ticker = LoopTicker(parts.metrics.loop_lag)
+        app = make_app(parts, self._ticker)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+        self._ticking: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Listen. ConfigError where the address can't be had."""
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self._options.host, self._options.port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ConfigError([address_fault(self._options, error)]) from error
+        self._ticking = asyncio.create_task(self._ticker.run(), name="admin ticker")
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, also where port 0 was asked for."""
+        return int(self._runner.addresses[0][1])
+
+    @property
+    def url(self) -> str:
+        """Address to tell people."""
+        host = self._options.host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    async def stop(self) -> None:
+        """End event streams, let answers under way end, close. May be called again."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticking
+            self._ticking = None
+        await self._runner.cleanup()
+
+
+def address_fault(options: AdminOptions, error: OSError) -> str:
+    """The line for an address that can't be had."""
+    if error.errno == errno.EADDRINUSE:
+        advice = "in use already; stop the program that has it, or choose another (0 picks a free one)"
+        return f"CUELINE_ADMIN_PORT = {options.port}: {advice}"
+    if error.errno == errno.EACCES:
+        return f"CUELINE_ADMIN_PORT = {options.port}: not permitted for this user; choose one from 1024 to 65535"
+    return f"CUELINE_ADMIN_HOST = {options.host}: can't listen there ({error.strerror or error})"

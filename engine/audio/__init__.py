@@ -1,0 +1,1 @@
+"""Bytes of any length become frames in shared memory."""

@@ -1,0 +1,103 @@
+"""Sink `webhook`: one HTTP POST of a CloudEvent per attempt, signed as Standard Webhooks do.
+
+The idempotency key is the event's id and the `webhook-id`, so a receiver can drop what it gets twice. Redirects are not
+followed. A URL may carry a token: faults and logs name its host only, never the URL, and never an exception's own text.
+"""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from engine.commands.command import Command
+from engine.commands.signing import signed_headers, signing_key
+from engine.errors import ConfigError, SinkError
+from engine.options import WebhookSink
+
+Session = aiohttp.ClientSession
+
+RETRYABLE_STATUS = frozenset({408, 425, 429})  # and every 5xx
+
+
+@asynccontextmanager
+async def open_session(connections: int) -> AsyncIterator[Session]:
+    """The HTTP client that all webhook sinks share; attempts are bounded by their callers, not by the client."""
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=max(1, connections)),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None),
+        headers={"User-Agent": "cueline"},
+        auto_decompress=False,
+    ) as session:
+        yield session
+
+
+class Webhook:
+    """One receiver. The body that comes with an answer is not read: its status says all."""
+
+    idempotent = True
+
+    def __init__(self, options: WebhookSink, session: Session) -> None:
+        """ConfigError for a URL without a usable host and port, or a secret that is not one."""
+        self.options = options
+        self._session = session
+        self._url = _url_of(options)
+        self._host = f"{self._url.host}:{self._url.port}"
+        self._key = _key_of(options)
+
+    async def deliver(self, command: Command) -> None:
+        """POST once. Raises SinkError; only statuses and faults that may pass are retryable."""
+        body = orjson.dumps(command.body())
+        headers = signed_headers(self._key, command.idempotency_key, int(time.time()), body)
+        try:
+            async with self._session.post(self._url, data=body, headers=headers, allow_redirects=False) as response:
+                status, answer_headers = response.status, response.headers
+        except (aiohttp.ClientError, OSError) as error:
+            raise SinkError(self._said(type(error).__name__), retryable=True, happened="unknown") from error
+        self._check(status, answer_headers)
+
+    def _check(self, status: int, headers: Mapping[str, str]) -> None:
+        if 200 <= status < 300:
+            return
+        retryable = status in RETRYABLE_STATUS or status >= 500
+        retry_after_s = retry_after(headers.get("Retry-After", ""), time.time())
+        raise SinkError(self._said(f"status {status}"), retryable=retryable, retry_after_s=retry_after_s)
+
+    def _said(self, fault: str) -> str:
+        return f"sink {self.options.name}: {self._host}: {fault}"
+
+
+def retry_after(value: str, now_s: float) -> float | None:
+    """Seconds to wait by a `Retry-After` header: a number of seconds or an HTTP date; None when it is neither."""
+    if value.isascii() and value.isdigit() and len(value) < 10:
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now_s)
+
+
+def _url_of(options: WebhookSink) -> URL:
+    with suppress(ValueError):  # what the parser says would show the URL
+        url = URL(options.url)
+        if url.host and url.port:
+            return url
+    raise ConfigError([f"sinks.{options.name}.url: has no usable host and port; give http(s)://host[:port]/path"])
+
+
+def _key_of(options: WebhookSink) -> bytes | None:
+    if options.secret is None:
+        return None
+    try:
+        return signing_key(options.secret.get_secret_value())
+    except ValueError as error:
+        fault = (
+            f"sinks.{options.name}.secret = '***': give whsec_ followed by base64, or a plain text that is not empty"
+        )
+        raise ConfigError([fault]) from error

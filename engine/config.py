@@ -1,0 +1,93 @@
+"""Environment and TOML file → options; the only reader of either.
+
+Three layers: the environment lies over the file, the file over the defaults. They are merged as raw values, what follows
+from them is filled in (addresses from the region, rules from TARGET_KEYWORD, …), and everything is then checked at once:
+a wrong start names all faults, one line each. Relative paths are relative to the working directory.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from engine.cgroup import processors
+from engine.config_faults import Fault, pydantic_faults
+from engine.config_layers import Draft, read_layers
+from engine.config_rules import complete_rules, complete_sinks, rule_faults
+from engine.errors import ConfigError
+from engine.genesys import regions
+from engine.model_manifest import embedded_model_path
+from engine.options import AdminOptions, EngineOptions, Options, ShardOptions, SpeechOptions
+
+DEFAULT_REGION = "mypurecloud.com"
+MAX_DEFAULT_SHARDS = 256
+_ADDRESSES = {"login_url": regions.login_url, "api_url": regions.api_url, "realtime_url": regions.realtime_url}
+_PRIVATE = "for a private deployment set GENESYS_LOGIN_URL, GENESYS_API_URL and GENESYS_REALTIME_URL"
+
+_Checked = TypeVar("_Checked", bound=Options)
+
+
+class LocalOptions(Options):
+    """The part that needs no platform: for listening to files, for models and for the doctor."""
+
+    speech: SpeechOptions
+    shards: ShardOptions
+    admin: AdminOptions
+    state_dir: Path = Path("var")
+
+
+def load(
+    config_file: Path | None, environ: Mapping[str, str], notice: Callable[[str], None] = lambda _: None
+) -> EngineOptions:
+    """Return the whole configuration, or raise ConfigError with every fault. `notice` hears of what was put right."""
+    draft = read_layers(config_file, environ)
+    _complete_local(draft)
+    _complete_genesys(draft, notice)
+    complete_rules(draft)
+    complete_sinks(draft)
+    draft.faults += rule_faults(draft.raw)
+    return _checked(EngineOptions, draft, draft.raw)
+
+
+def load_local(config_file: Path | None, environ: Mapping[str, str]) -> LocalOptions:
+    """Return the part that needs no platform, or raise ConfigError with every fault of that part."""
+    draft = read_layers(config_file, environ)
+    _complete_local(draft)
+    return _checked(
+        LocalOptions, draft, {name: draft.raw[name] for name in LocalOptions.model_fields if name in draft.raw}
+    )
+
+
+def _checked(kind: type[_Checked], draft: Draft, values: dict[str, Any]) -> _Checked:
+    """The options; ConfigError where the values, or the draft already, have faults."""
+    try:
+        options = kind.model_validate(values)
+    except ValidationError as error:
+        draft.faults[:0] = pydantic_faults(error)
+        raise ConfigError(draft.lines()) from error
+    if draft.faults:
+        raise ConfigError(draft.lines())
+    return options
+
+
+def _complete_local(draft: Draft) -> None:
+    draft.table("speech").setdefault("model_path", embedded_model_path())
+    draft.table("shards").setdefault("count", min(MAX_DEFAULT_SHARDS, processors()))
+    draft.table("admin")
+
+
+def _complete_genesys(draft: Draft, notice: Callable[[str], None]) -> None:
+    genesys = draft.table("genesys")
+    region = genesys.setdefault("region", DEFAULT_REGION)
+    ids = genesys.get("conversation_ids")
+    if isinstance(ids, list) and all(isinstance(item, str) for item in ids):
+        genesys["conversation_ids"] = list(dict.fromkeys(ids))
+        for repeated in sorted({item for item in ids if ids.count(item) > 1}):
+            notice(f"conversation {repeated} is named more than once; it is followed once")
+    missing = [name for name in _ADDRESSES if name not in genesys]
+    try:
+        for name in missing if isinstance(region, str) else ():
+            genesys[name] = _ADDRESSES[name](region)
+    except ValueError as error:
+        draft.faults.append(Fault(("genesys", "region"), f"{error}; {_PRIVATE}", region))

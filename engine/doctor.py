@@ -1,0 +1,199 @@
+"""Can Cueline run here? Each check says what was found and what to do about it; none changes anything.
+
+Facts of the machine are measured in `survey`, judged by functions of plain values. The platform is asked through an
+awaitable that the caller passes in, so that nothing here imports the SDK.
+"""
+
+import asyncio
+import os
+import platform
+import resource
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+from engine.admin.server import address_fault
+from engine.cgroup import ROOT, memory_limit_bytes, own_membership, processors
+from engine.config import LocalOptions, load, load_local
+from engine.errors import ConfigError, ModelError, PlatformError
+from engine.model_manifest import tree_bytes
+from engine.options import AdminOptions, GenesysOptions, ShardOptions
+from engine.speech.model import validate_model
+
+Verdict = Literal["ok", "warn", "fail"]
+ObtainToken = Callable[[GenesysOptions], Awaitable[None]]  # raises PlatformError
+
+LIBRARIES = ("vosk", "webrtcvad-wheels", "PureCloudPlatformClientV2", "websockets", "aiohttp", "uvloop", "numpy")
+TOKEN_TIMEOUT_S = 20.0
+FILES_PER_CALL = 3  # a socket; while it reconnects or is checked, up to two more
+FILES_BESIDE = 100  # pipes, arenas, sinks, libraries
+SUPERVISOR_MB, WORKER_MB, MODEL_FACTOR = 250, 60, 3  # a loaded model takes about three times its files
+FRAME_BYTES = 320 + 8  # audio, and the time it arrived
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    verdict: Verdict
+    found: str
+    advice: str = ""
+
+
+async def examine(
+    config_file: Path | None, environ: Mapping[str, str], obtain_token: ObtainToken | None = None, calls: int = 60
+) -> list[Check]:
+    """All checks, for so many calls at once. Never raises for what it finds."""
+    checks = [check_python(sys.version_info[:2]), *map(check_library, LIBRARIES)]
+    try:
+        local = load_local(config_file, environ)
+    except ConfigError as error:
+        return [*checks, _configuration(error.faults)]
+    checks += survey(local, calls)
+    try:
+        genesys = load(config_file, environ).genesys
+    except ConfigError as error:
+        return [*checks, _configuration(error.faults)]
+    return [*checks, Check("configuration", "ok", "no faults"), await check_credentials(genesys, obtain_token)]
+
+
+def survey(local: LocalOptions, calls: int) -> list[Check]:
+    """The checks that need no platform."""
+    shards = local.shards
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return [
+        check_model(local.speech.model_path),
+        check_processors(processors(), shards.count),
+        check_memory(available_bytes(), local.speech.model_path, shards),
+        check_files(soft, hard, calls),
+        check_shared_memory(shards),
+        check_admin(local.admin),
+    ]
+
+
+def check_python(version: tuple[int, ...]) -> Check:
+    """3.11 or later, CPython on Linux or macOS."""
+    found = f"{platform.python_implementation()} {'.'.join(map(str, version))} on {sys.platform}"
+    return (
+        Check("python", "ok", found) if version >= (3, 11) else Check("python", "fail", found, "install Python ≥ 3.11")
+    )
+
+
+def check_library(name: str) -> Check:
+    """Whether a distribution is installed."""
+    try:
+        return Check(name, "ok", metadata.version(name))
+    except metadata.PackageNotFoundError:
+        return Check(name, "fail", "not installed", "install Cueline again (pip install cueline, or make)")
+
+
+def check_model(path: Path) -> Check:
+    """Whether the model is whole."""
+    try:
+        validate_model(path)
+    except ModelError as error:
+        return Check(
+            "model", "fail", str(error), "cueline models verify PATH; unset VOSK_MODEL_PATH for the one inside"
+        )
+    return Check("model", "ok", f"{path} ({tree_bytes(path) / 1e6:.0f} MB)")
+
+
+def check_processors(count: int, shards: int) -> Check:
+    """A shard for each processor, no more."""
+    found = f"{count} available, {shards} shards"
+    if shards > count:
+        return Check(
+            "processors", "warn", found, f"set CUELINE_SHARDS to {count}: more shards than processors only cost"
+        )
+    return Check("processors", "ok", found)
+
+
+def available_bytes(root: Path = ROOT, membership: str | None = None) -> int:
+    """Memory that can be had: what the kernel calls available, cut to the control group's limit."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        if line.startswith("MemAvailable:"):
+            free = int(line.split()[1]) * 1024
+    limit = memory_limit_bytes(root, own_membership() if membership is None else membership)
+    return free if limit is None else min(free, limit)
+
+
+def check_memory(available: int, model_path: Path, shards: ShardOptions) -> Check:
+    """Supervisor, one shared model, workers, rings; an estimate."""
+    model_mb = MODEL_FACTOR * tree_bytes(model_path) / 1e6 if model_path.is_dir() else 0
+    needed = SUPERVISOR_MB + model_mb + shards.count * WORKER_MB + _rings_bytes(shards) / 1e6
+    found = f"{available / 1e6:.0f} MB available, about {needed:.0f} MB needed"
+    if available < needed * 1e6:
+        return Check("memory", "warn", found, "give it more memory, fewer shards or a smaller model")
+    return Check("memory", "ok", found)
+
+
+def check_files(soft: int, hard: int, calls: int) -> Check:
+    """Open files for so many calls."""
+    needed = calls * FILES_PER_CALL + FILES_BESIDE
+    found = f"limit {'none' if soft == resource.RLIM_INFINITY else soft}, about {needed} needed for {calls} calls"
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return Check("open files", "ok", found)
+    within = hard == resource.RLIM_INFINITY or hard >= needed
+    return Check(
+        "open files", "fail", found, f"ulimit -n {needed}" if within else f"raise the hard limit ({hard}) first"
+    )
+
+
+def check_shared_memory(shards: ShardOptions) -> Check:
+    """Whether rings can lie in nameless memory files, which need no room in /dev/shm."""
+    found = f"{_rings_bytes(shards) / 1e6:.0f} MB for the rings"
+    try:
+        os.close(os.memfd_create("cueline-doctor"))
+    except (AttributeError, OSError) as error:
+        return Check("shared memory", "warn", f"{found}; no memory files ({error})", "rings go to the temporary folder")
+    return Check("shared memory", "ok", f"{found}, in memory files")
+
+
+def check_admin(options: AdminOptions) -> Check:
+    """Whether the admin API could listen."""
+    where = f"{options.host}:{options.port}"
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((options.host, options.port))
+        except OSError as error:
+            return Check("admin address", "fail", where, address_fault(options, error))
+    return Check("admin address", "ok", f"{where} is free")
+
+
+async def check_credentials(genesys: GenesysOptions, obtain_token: ObtainToken | None) -> Check:
+    """Whether a token can be had with them."""
+    if obtain_token is None:
+        return Check("credentials", "ok", f"set for {genesys.login_url}, not tried")
+    try:
+        async with asyncio.timeout(TOKEN_TIMEOUT_S):
+            await obtain_token(genesys)
+    except TimeoutError:
+        return Check(
+            "credentials", "fail", f"no answer from {genesys.login_url}", "check the address, proxy and firewall"
+        )
+    except PlatformError as error:
+        advice = (
+            "check GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET and GENESYS_REGION; the client needs client credentials"
+        )
+        return Check("credentials", "fail", str(error), advice)
+    return Check("credentials", "ok", f"a token was given by {genesys.login_url}")
+
+
+def _configuration(faults: list[str]) -> Check:
+    """A configuration that would stop the start; missing credentials alone stop only `cueline run`."""
+    if all(fault.startswith(("GENESYS_CLIENT_ID: not set", "GENESYS_CLIENT_SECRET: not set")) for fault in faults):
+        advice = "set GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET to follow calls; demo, simulate and listen need none"
+        return Check("credentials", "warn", "not set", advice)
+    return Check("configuration", "fail", "\n".join(faults), "put these right; cueline.toml shows every setting")
+
+
+def _rings_bytes(shards: ShardOptions) -> int:
+    return shards.count * shards.rings * shards.slots * FRAME_BYTES

@@ -1,0 +1,74 @@
+"""Every exception that Cueline raises on purpose; each message says what was wrong and what to do next."""
+
+
+class CuelineError(Exception):
+    """Root of all errors raised on purpose."""
+
+
+class ConfigError(CuelineError):
+    """The configuration is wrong. `faults` has one line per fault: name, value (secrets masked), what is allowed."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class ModelError(CuelineError):
+    """A model folder can't be used; the message names each missing or broken part."""
+
+
+class VocabularyError(CuelineError):
+    """A phrase holds words that the model does not know. `faults` has one line per phrase."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class AudioFileError(CuelineError):
+    """A recording can't be read."""
+
+
+class ProtocolError(CuelineError):
+    """A peer broke its protocol; its session ends, no other does."""
+
+
+class RefusedError(CuelineError):
+    """A conversation was not taken. `reason` is one of a closed set (label of `cueline_conversations_refused_total`)."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class PlatformError(CuelineError):
+    """A platform API request failed.
+
+    `status` is the HTTP status, 0 when none was received. `retry_after_s` is what the server asked for, if it did.
+    `happened` is "no" when the platform proved that nothing was done (any 4xx, connection never made),
+    "unknown" otherwise (5xx, time-out or drop after the request had left).
+    """
+
+    def __init__(
+        self, message: str, *, status: int = 0, retry_after_s: float | None = None, happened: str = "unknown"
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.happened = happened
+
+
+class SinkError(CuelineError):
+    """A sink could not deliver. `retryable` says whether the same delivery may be tried again.
+
+    `happened` is "unknown" when the effect may have been had all the same (time-out or drop after the request had left).
+    The message names no secret, no words that were said and no whole URL: it is logged as it is.
+    """
+
+    def __init__(
+        self, message: str, *, retryable: bool, retry_after_s: float | None = None, happened: str = "no"
+    ) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.retry_after_s = retry_after_s
+        self.happened = happened

@@ -1,0 +1,1 @@
+"""Genesys Cloud: protocols without I/O, and the SDK's one home."""

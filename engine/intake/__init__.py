@@ -1,0 +1,1 @@
+"""Where audio enters; thin shells that await."""

@@ -1,0 +1,215 @@
+"""One followed conversation: its state and the law of it, and what intake asks of the rest of the engine.
+
+A `Conversation` has one writer, its follower; everybody else reads the frozen `ConversationInfo`. Each change of state reaches
+the metrics and the listener exactly once. Nothing here knows where audio comes from or what becomes of it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, Protocol
+
+from engine.genesys.checks import ConversationCheck
+from engine.metrics import ConversationState, Metrics, Source
+from engine.options import Channel
+
+AUDIO_BYTES_PER_MS = 16  # 8 kHz, 16 bits, mono
+
+EndReason = Literal[
+    "ended",  # the peer or the platform said so
+    "removed",
+    "drained",
+    "not_found",
+    "not_visible",
+    "no_voice",
+    "forbidden",
+    "unauthorized",
+    "rate_limited",
+    "unreachable",
+    "refused",  # a status that none of the others stands for
+    "protocol",
+    "capacity",
+    "draining",
+    "duplicate",
+    "quarantined",
+    "error",
+]
+ReconnectReason = Literal[
+    "dropped", "timeout", "unreachable", "unauthorized", "rate_limited", "server_error", "refused", "protocol"
+]
+
+# Every way a conversation can leave, and the state it is then in.
+END_REASONS: dict[EndReason, ConversationState] = {
+    "ended": "ended",
+    "removed": "ended",
+    "drained": "ended",
+    "not_found": "failed",
+    "not_visible": "failed",
+    "no_voice": "failed",
+    "forbidden": "failed",
+    "unauthorized": "failed",
+    "rate_limited": "failed",
+    "unreachable": "failed",
+    "refused": "failed",
+    "protocol": "failed",
+    "capacity": "failed",
+    "draining": "failed",
+    "duplicate": "failed",
+    "quarantined": "failed",
+    "error": "failed",
+}
+
+# The law of states; anything else is a fault of ours.
+TRANSITIONS: dict[ConversationState, frozenset[ConversationState]] = {
+    "checking": frozenset({"connecting", "reconnecting", "ended", "failed"}),
+    "connecting": frozenset({"listening", "reconnecting", "ended", "failed"}),
+    "listening": frozenset({"reconnecting", "ended", "failed"}),
+    "reconnecting": frozenset({"listening", "ended", "failed"}),
+    "ended": frozenset(),
+    "failed": frozenset(),
+}
+
+
+class Feed(Protocol):
+    """One channel's way into its shard."""
+
+    def push(self, chunk: bytes) -> None:
+        """Take a chunk of any length, also odd; never waits, drops are counted inside."""
+        ...
+
+    def mark_gap(self, gap_ms: int) -> None:
+        """Audio was missed: carry and open utterance are closed, positions advance by `gap_ms`."""
+        ...
+
+
+class Lease(Protocol):
+    """A conversation's right to its rings."""
+
+    def feed(self, channel: Channel) -> Feed:
+        """Return the way in of one leased channel."""
+        ...
+
+    def release(self) -> None:
+        """Give the rings back; the worker hears what is in them to its end."""
+        ...
+
+
+class Shards(Protocol):
+    """Where audio goes."""
+
+    def lease(self, conversation_id: str, channels: tuple[Channel, ...]) -> Lease:
+        """Lease a ring per channel. RefusedError: capacity, draining, duplicate, quarantined."""
+        ...
+
+
+class Platform(Protocol):
+    """What intake asks of the platform API; both raise PlatformError."""
+
+    async def token(self, *, fresher_than: str | None = None) -> str:
+        """Return a token, and not the one that was refused."""
+        ...
+
+    async def check(self, conversation_id: str) -> ConversationCheck:
+        """Say whether a conversation may be followed, and if not, why."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationInfo:
+    """A conversation as others see it."""
+
+    conversation_id: str
+    source: Source
+    state: ConversationState
+    reason: EndReason | None  # once it has left
+    message: str | None  # the same in a sentence, with what to do about it
+    since: str  # RFC 3339, UTC: when it came into this state
+    audio_ms: int
+    gap_ms: int
+    reconnects: int
+
+
+OnChange = Callable[[ConversationInfo], None]
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+class Conversation:
+    """The state of one conversation, from being taken to having left."""
+
+    def __init__(
+        self,
+        conversation_id: str,
+        source: Source,
+        metrics: Metrics,
+        on_change: OnChange,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.conversation_id = conversation_id
+        self.source: Source = source
+        self.state: ConversationState = "checking"
+        self._metrics = metrics
+        self._on_change = on_change
+        self._now = now
+        self._since = now()
+        self._reason: EndReason | None = None
+        self._message: str | None = None
+        self._audio_bytes = 0
+        self._gap_ms = 0
+        self._reconnects = 0
+        metrics.conversation_moved(source, None, "checking")
+        on_change(self.info)
+
+    @property
+    def info(self) -> ConversationInfo:
+        """A picture of now."""
+        return ConversationInfo(
+            conversation_id=self.conversation_id,
+            source=self.source,
+            state=self.state,
+            reason=self._reason,
+            message=self._message,
+            since=self._since.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            audio_ms=self._audio_bytes // AUDIO_BYTES_PER_MS,
+            gap_ms=self._gap_ms,
+            reconnects=self._reconnects,
+        )
+
+    @property
+    def over(self) -> bool:
+        """Whether it has left."""
+        return not TRANSITIONS[self.state]
+
+    def move(self, state: ConversationState) -> None:
+        """Come into another live state; staying in the same is no change. ValueError against the law."""
+        if state == self.state:
+            return
+        if state not in TRANSITIONS[self.state]:
+            raise ValueError(f"a conversation that is {self.state} can't become {state}")
+        self._metrics.conversation_moved(self.source, self.state, state)
+        self.state, self._since = state, self._now()
+        self._on_change(self.info)
+
+    def reopen(self, reason: ReconnectReason) -> None:
+        """Its socket is about to be opened again."""
+        self._reconnects += 1
+        self._metrics.reconnected(reason)
+        self.move("reconnecting")
+
+    def end(self, reason: EndReason, message: str) -> None:
+        """Leave, for good. ValueError where it has left before."""
+        self._reason, self._message = reason, message
+        self.move(END_REASONS[reason])
+        self._metrics.conversation_ended(self.source, reason)
+
+    def heard(self, byte_count: int) -> None:
+        """Audio came."""
+        self._audio_bytes += byte_count
+
+    def missed(self, gap_ms: int) -> None:
+        """Audio was lost while no socket was open."""
+        self._gap_ms += gap_ms
+        self._metrics.gap_heard(gap_ms / 1000)

@@ -1,0 +1,62 @@
+"""One channel of one conversation on its way into its shard, from one socket to the next.
+
+It holds the lease for as long as the conversation is followed, and knows what was missed between two sockets. No clock: times are
+monotonic seconds from the caller.
+"""
+
+from engine.intake.conversation import Conversation, Feed, Lease, Shards
+from engine.options import Channel
+
+
+class LeasedChannel:
+    """Rings for one channel, leased when first needed."""
+
+    def __init__(self, conversation: Conversation, shards: Shards, channel: Channel) -> None:
+        self._conversation = conversation
+        self._shards = shards
+        self._channel = channel
+        self._lease: Lease | None = None
+        self._feed: Feed | None = None
+        self._first_s: float | None = None  # this socket's first audio
+        self._last_s: float | None = None  # any socket's last audio
+
+    @property
+    def heard(self) -> bool:
+        """Whether audio has come at all."""
+        return self._last_s is not None
+
+    def lease(self) -> None:
+        """Have rings ready, before audio is asked for; once leased they are kept. RefusedError where no shard takes it."""
+        if self._lease is None:
+            self._lease = self._shards.lease(self._conversation.conversation_id, (self._channel,))
+            self._feed = self._lease.feed(self._channel)
+
+    def release(self) -> None:
+        """Give the rings back; the worker hears what is in them to its end."""
+        if self._lease is not None:
+            self._lease.release()
+            self._lease = self._feed = None
+
+    def begin(self) -> None:
+        """A socket is about to be opened: its first audio will end a gap."""
+        self._first_s = None
+
+    def flowing_s(self, now_s: float) -> float:
+        """Return for how long this socket has brought audio."""
+        return 0.0 if self._first_s is None else now_s - self._first_s
+
+    def push(self, chunk: bytes, now_s: float) -> None:
+        """Pass audio on; the first of a socket that followed another is preceded by the gap."""
+        assert self._feed is not None  # leased before
+        if self._first_s is None:
+            self._first_s = now_s
+            self._mark_gap(self._feed, now_s)
+        self._last_s = now_s
+        self._conversation.heard(len(chunk))
+        self._feed.push(chunk)
+
+    def _mark_gap(self, feed: Feed, now_s: float) -> None:
+        if self._last_s is not None:
+            gap_ms = round((now_s - self._last_s) * 1000)
+            feed.mark_gap(gap_ms)
+            self._conversation.missed(gap_ms)

@@ -1,0 +1,139 @@
+"""One WebSocket of the real-time client, and the only importer of the library behind it.
+
+It knows neither the protocol nor conversations. The library's own log would hold whole messages, and so the token: it is shut off.
+"""
+
+import asyncio
+import logging
+import ssl
+from functools import cache
+from ipaddress import ip_address
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+from engine.errors import CuelineError
+from engine.genesys.realtime import MAX_MESSAGE_BYTES
+from engine.intake.backoff import retry_after_header
+from engine.intake.conversation import utc_now
+from engine.options import GenesysOptions
+
+CLOSE_TIMEOUT_S = 1.0
+TOO_LARGE = 1009
+NO_CLOSE = 1006  # the connection was lost without a close
+MAX_SOCKET_MESSAGE_BYTES = 4 * MAX_MESSAGE_BYTES  # up to here the session leaves it out, beyond it the socket is closed
+
+_log = logging.getLogger("cueline.websockets")
+_log.setLevel(logging.CRITICAL + 1)
+_log.propagate = False
+
+
+class SocketFailedError(CuelineError):
+    """No socket could be opened."""
+
+
+class SocketRefusedError(CuelineError):
+    """The server answered the opening with an HTTP status."""
+
+    def __init__(self, status: int, message: str, retry_after_s: float | None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class SocketClosedError(CuelineError):
+    """The socket is gone; `code` is the close code of whoever closed first."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class RealtimeSocket:
+    """An open socket; its owner closes it."""
+
+    def __init__(self, connection: ClientConnection, send_timeout_s: float) -> None:
+        self._connection = connection
+        self._send_timeout_s = send_timeout_s
+
+    @classmethod
+    async def open(cls, options: GenesysOptions) -> Self:
+        """Open within `connect_timeout_s`. SocketRefusedError or SocketFailedError."""
+        try:
+            connection = await connect(
+                options.realtime_url,
+                compression=None,
+                open_timeout=options.connect_timeout_s,
+                ping_interval=options.ping_interval_s,
+                ping_timeout=options.ping_interval_s,
+                close_timeout=CLOSE_TIMEOUT_S,
+                max_size=MAX_SOCKET_MESSAGE_BYTES,
+                logger=_log,
+                **_way(options.realtime_url),
+            )
+        except InvalidStatus as error:
+            answer = error.response
+            wait_s = retry_after_header(answer.headers.get("Retry-After"), utc_now())
+            raise SocketRefusedError(answer.status_code, answer.reason_phrase, wait_s) from error
+        except (OSError, WebSocketException) as error:
+            raise SocketFailedError(
+                f"{options.realtime_url} can't be reached: {error or type(error).__name__}"
+            ) from error
+        return cls(connection, options.connect_timeout_s)
+
+    async def receive(self) -> bytes:
+        """Wait for a message, text or binary alike; pings bound the wait. SocketClosedError."""
+        try:
+            return await self._connection.recv(decode=False)
+        except ConnectionClosed as error:
+            raise _closed(error) from error
+
+    async def send(self, text: str) -> None:
+        """Send a message. SocketClosedError, also where the peer takes nothing in time."""
+        try:
+            async with asyncio.timeout(self._send_timeout_s):
+                await self._connection.send(text)
+        except ConnectionClosed as error:
+            raise _closed(error) from error
+        except TimeoutError as error:
+            raise SocketClosedError(NO_CLOSE, "the peer does not read") from error
+
+    async def close(self) -> None:
+        """Close, within 2 * CLOSE_TIMEOUT_S whatever the peer does; again is nothing."""
+        try:
+            async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):  # the library's own limit leaves out a full send buffer
+                await self._connection.close()
+        except TimeoutError:
+            self._connection.transport.abort()
+
+
+def _closed(error: ConnectionClosed) -> SocketClosedError:
+    """Tell who closed first, and how; a ping that went unanswered has a close of our own."""
+    first = error.rcvd if error.sent is None or error.rcvd_then_sent else error.sent
+    return (
+        SocketClosedError(first.code, first.reason) if first else SocketClosedError(NO_CLOSE, "the connection was lost")
+    )
+
+
+def _way(url: str) -> dict[str, Any]:
+    """TLS where the address asks for it, its certificates read once; no proxy to this machine itself."""
+    parts = urlsplit(url)
+    way: dict[str, Any] = {"ssl": _tls()} if parts.scheme == "wss" else {}
+    if _is_loopback(parts.hostname or ""):
+        way["proxy"] = None
+    return way
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()

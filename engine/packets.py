@@ -1,0 +1,147 @@
+"""Typed messages between our own processes: frozen dataclasses over one SOCK_SEQPACKET pair.
+
+A packet is one message, so there is no framing to get wrong; the kernel keeps order and says when the peer is gone.
+`PacketCodec` knows no sockets. `PacketLink` is the event loop's end, `PacketPort` the blocking end.
+"""
+
+import asyncio
+import dataclasses
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, get_args
+
+import orjson
+from pydantic import TypeAdapter
+
+MAX_PACKET_BYTES = 128 * 1024
+
+
+class PacketCodec:
+    """Encode and decode the messages of one table; a name stands for a class, the fields follow."""
+
+    def __init__(self, table: Any) -> None:
+        """`table` is the union of the classes."""
+        self.classes: tuple[type[Any], ...] = get_args(table)
+        self._adapters = {cls.__name__: TypeAdapter[Any](cls) for cls in self.classes}
+
+    def encode(self, message: object) -> bytes:
+        """Return the packet; ValueError where it would exceed MAX_PACKET_BYTES."""
+        fields = {field.name: getattr(message, field.name) for field in dataclasses.fields(message)}  # type: ignore[arg-type]
+        packet = orjson.dumps([type(message).__name__, fields])
+        if len(packet) > MAX_PACKET_BYTES:
+            raise ValueError(f"{type(message).__name__} of {len(packet)} bytes exceeds a packet ({MAX_PACKET_BYTES})")
+        return packet
+
+    def decode(self, packet: bytes) -> Any:
+        """Return the message; ValueError on anything that `encode` did not make."""
+        name, fields = orjson.loads(packet)
+        adapter = self._adapters.get(name)
+        if adapter is None:
+            raise ValueError(f"unknown message {name!r}")
+        return adapter.validate_python(fields)
+
+
+def socket_pair() -> tuple[socket.socket, socket.socket]:
+    """Two connected ends; non-blocking is set by whoever owns one."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+class PacketLink:
+    """The event loop's end. `send` never waits; `on_closed` is called once when the peer is gone."""
+
+    def __init__(
+        self, sock: socket.socket, codec: PacketCodec, on_message: Callable[[Any], None], on_closed: Callable[[], None]
+    ) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._codec = codec
+        self._on_message = on_message
+        self._on_closed = on_closed
+        self._backlog: deque[tuple[bytes, tuple[int, ...]]] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._open = True
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    @property
+    def backlog(self) -> int:
+        """Messages the kernel has not taken yet; a peer that stopped reading makes it grow."""
+        return len(self._backlog)
+
+    def send(self, message: object, fds: Iterable[int] = ()) -> None:
+        """Send now, or as soon as the peer reads; a closed link drops it (its owner hears of the closing)."""
+        if not self._open:
+            return
+        self._backlog.append((self._codec.encode(message), tuple(fds)))
+        if len(self._backlog) == 1:
+            self._writable()
+
+    def close(self) -> None:
+        """Close this end; `on_closed` is not called."""
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._sock.fileno())
+            self._loop.remove_writer(self._sock.fileno())
+            self._sock.close()
+            self._backlog.clear()
+
+    def _writable(self) -> None:
+        while self._backlog:
+            packet, fds = self._backlog[0]
+            try:
+                socket.send_fds(self._sock, [packet], fds) if fds else self._sock.send(packet)
+            except BlockingIOError:
+                self._loop.add_writer(self._sock.fileno(), self._writable)
+                return
+            except OSError:
+                break  # the reader hears of it
+            self._backlog.popleft()
+        self._loop.remove_writer(self._sock.fileno())
+
+    def _readable(self) -> None:
+        while self._open:
+            try:
+                packet = self._sock.recv(MAX_PACKET_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                packet = b""
+            if not packet:
+                self.close()
+                self._on_closed()
+                return
+            self._on_message(self._codec.decode(packet))
+
+
+class PacketPort:
+    """The blocking end, for a process without an event loop."""
+
+    def __init__(self, sock: socket.socket, codec: PacketCodec) -> None:
+        sock.setblocking(True)
+        self._sock = sock
+        self._codec = codec
+
+    def fileno(self) -> int:
+        """For poll and select."""
+        return self._sock.fileno()
+
+    def send(self, message: object) -> None:
+        """Wait until the peer took it; OSError when it is gone."""
+        self._sock.send(self._codec.encode(message))
+
+    def receive(self) -> Any | None:
+        """Wait for a message; None when the peer is gone."""
+        try:
+            packet = self._sock.recv(MAX_PACKET_BYTES)
+        except ConnectionError:
+            packet = b""
+        return self._codec.decode(packet) if packet else None
+
+    def receive_with_fds(self, most: int) -> tuple[Any | None, list[int]]:
+        """As `receive`, with at most so many file descriptors that came along."""
+        packet, fds, _, _ = socket.recv_fds(self._sock, MAX_PACKET_BYTES, most)
+        return (self._codec.decode(packet) if packet else None), fds
+
+    def close(self) -> None:
+        """Close this end."""
+        self._sock.close()

@@ -1,0 +1,1 @@
+"""Which worker, which ring, and keeping them alive."""

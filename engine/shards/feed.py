@@ -1,0 +1,43 @@
+"""One channel's way into its shard: framer, ring, doorbell."""
+
+import time
+from collections.abc import Callable
+
+from engine.audio.format import frames_of
+from engine.audio.framer import Framer
+from engine.audio.ring import RingMemory, RingWriter
+from engine.shards.doorbell import Doorbell
+
+HISTORY_FRAMES = 64  # kept behind the reader for pre-roll and the overlap of cut utterances
+
+
+class RingFeed:
+    """What intake pushes audio into; never waits."""
+
+    def __init__(self, memory: RingMemory, doorbell: Doorbell, on_lost: Callable[[int], None]) -> None:
+        writer = RingWriter(memory, keep=min(HISTORY_FRAMES, memory.slots // 4))
+        writer.clear()
+        self._writer = writer
+        self._framer = Framer(writer)
+        self._doorbell = doorbell
+        self._on_lost = on_lost
+        self._open = True
+
+    def push(self, chunk: bytes) -> None:
+        """Audio of any length, also odd. What does not fit is lost and counted; after `close` nothing is taken."""
+        if not self._open:
+            return
+        lost = self._framer.push(chunk, time.monotonic_ns())
+        if lost:
+            self._on_lost(lost)
+        self._doorbell.mark()
+
+    def mark_gap(self, gap_ms: int) -> None:
+        """Audio was missed here: the open utterance ends, positions go on by `gap_ms`."""
+        if self._open:
+            self._framer.drop_carry()
+            self._writer.mark_gap(frames_of(gap_ms))
+
+    def close(self) -> None:
+        """The ring is no longer ours."""
+        self._open = False

@@ -1,0 +1,83 @@
+"""Who has which ring: a conversation's right to its rings on one shard. Pure.
+
+A ring is free, leased, or closing (released by the conversation, still heard by the worker); only the worker's word makes
+it free again. No ring is leased twice, no conversation holds two leases.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import count
+
+from engine.errors import RefusedError
+from engine.options import Channel
+
+
+@dataclass(slots=True)
+class RingLease:
+    """One channel's ring."""
+
+    number: int  # never used twice
+    shard: int
+    ring: int
+    conversation_id: str
+    channel: Channel
+    closing: bool = False
+
+
+class LeaseBook:
+    """The rings of all shards."""
+
+    def __init__(self, rings: int, shards: Iterable[int]) -> None:
+        self._rings = rings
+        self._free = {shard: list(range(rings - 1, -1, -1)) for shard in shards}
+        self._leases: dict[int, RingLease] = {}
+        self._numbers = count(1)
+
+    def free_rings(self, shard: int) -> int:
+        """Rings that could be leased now."""
+        return len(self._free[shard])
+
+    def used_rings(self, shard: int) -> int:
+        """Rings leased or closing."""
+        return self._rings - len(self._free[shard])
+
+    def take(self, conversation_id: str, channels: tuple[Channel, ...], shard: int) -> list[RingLease]:
+        """Lease a ring for each channel; RefusedError where the conversation has some, or too few are free."""
+        if any(lease.conversation_id == conversation_id and not lease.closing for lease in self._leases.values()):
+            raise RefusedError("duplicate", f"conversation {conversation_id} is already followed")
+        if len(channels) > len(self._free[shard]):
+            raise RefusedError(
+                "capacity", f"shard {shard} has {len(self._free[shard])} rings left, {len(channels)} wanted"
+            )
+        leases = [
+            RingLease(next(self._numbers), shard, self._free[shard].pop(), conversation_id, channel)
+            for channel in channels
+        ]
+        self._leases |= {lease.number: lease for lease in leases}
+        return leases
+
+    def get(self, number: int) -> RingLease | None:
+        """The lease, unless it has ended."""
+        return self._leases.get(number)
+
+    def on_shard(self, shard: int) -> list[RingLease]:
+        """Leases that a replacement worker has to open, oldest first."""
+        return [lease for lease in self._leases.values() if lease.shard == shard]
+
+    def release(self, number: int) -> RingLease | None:
+        """The conversation is done with it; returns it when that is news."""
+        lease = self._leases.get(number)
+        if lease is None or lease.closing:
+            return None
+        lease.closing = True
+        return lease
+
+    def end(self, number: int) -> RingLease | None:
+        """The worker is done with it: the ring is free."""
+        lease = self._leases.pop(number, None)
+        if lease is not None:
+            self._free[lease.shard].append(lease.ring)
+        return lease
+
+    def __len__(self) -> int:
+        return len(self._leases)

@@ -1,0 +1,117 @@
+"""The supervisor's handle on the fork server: start it, ask for workers, hear of their ends, stop it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+from engine.errors import ConfigError, CuelineError, ModelError, VocabularyError
+from engine.packets import PacketLink, socket_pair
+from engine.shards.messages import (
+    SERVER_CODEC,
+    ForkWorker,
+    Prepare,
+    Prepared,
+    PrepareFailed,
+    WorkerExited,
+    WorkerForked,
+)
+
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a process that forks has one thread
+
+
+def _error_of(failure: PrepareFailed) -> CuelineError:
+    faults = list(failure.faults)
+    match failure.kind:
+        case "vocabulary":
+            return VocabularyError(faults)
+        case "config":
+            return ConfigError(faults)
+        case _:
+            return ModelError("\n".join(faults))
+
+
+class ForkServer:
+    """One process; `on_died` is called when it goes without having been stopped."""
+
+    def __init__(
+        self,
+        on_forked: Callable[[WorkerForked], None],
+        on_exited: Callable[[WorkerExited], None],
+        on_died: Callable[[], None],
+    ) -> None:
+        self._on_forked = on_forked
+        self._on_exited = on_exited
+        self._on_died = on_died
+        self._process: asyncio.subprocess.Process | None = None
+        self._link: PacketLink | None = None
+        self._prepared: asyncio.Future[Prepared] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Its process id, while it runs."""
+        return self._process.pid if self._process else None
+
+    async def start(self, prepare: Prepare, timeout_s: float) -> Prepared:
+        """Start it and load the model; ModelError, VocabularyError or ConfigError where that fails."""
+        ours, theirs = socket_pair()
+        fd = theirs.fileno()
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "engine.shards.fork_server", str(fd),
+            pass_fds=(fd,), stdin=asyncio.subprocess.DEVNULL, env=os.environ | _ENVIRONMENT,
+        )  # fmt: skip
+        theirs.close()
+        self._prepared = asyncio.get_running_loop().create_future()
+        self._link = PacketLink(ours, SERVER_CODEC, self._receive, self._closed)
+        self._link.send(prepare)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._prepared
+        except TimeoutError:
+            await self.stop(0)
+            raise ModelError(f"the model was not loaded within {timeout_s:g} s; raise shards.start_timeout_s") from None
+        except CuelineError:
+            await self.stop(1)
+            raise
+
+    def fork(self, message: ForkWorker, fds: tuple[int, ...]) -> None:
+        """Ask for a worker; `on_forked` tells of it. The descriptors must stay open until then."""
+        assert self._link is not None
+        self._link.send(message, fds)
+
+    async def stop(self, timeout_s: float) -> None:
+        """Let it end by itself, then kill it."""
+        if self._link:
+            self._link.close()
+            self._link = None
+        if self._process:
+            process, self._process = self._process, None
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await process.wait()
+            except TimeoutError:
+                with suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+
+    def _receive(self, message: object) -> None:
+        match message:
+            case WorkerForked():
+                self._on_forked(message)
+            case WorkerExited():
+                self._on_exited(message)
+            case Prepared() if self._prepared and not self._prepared.done():
+                self._prepared.set_result(message)
+            case PrepareFailed() if self._prepared and not self._prepared.done():
+                self._prepared.set_exception(_error_of(message))
+            case _:
+                raise TypeError(f"not for a supervisor: {type(message).__name__}")
+
+    def _closed(self) -> None:
+        self._link = None
+        if self._prepared and not self._prepared.done():
+            text = "Vosk ended the process while loading the model: it is broken or truncated; `cueline models verify PATH` names the part"
+            self._prepared.set_exception(ModelError(text))
+        else:
+            self._on_died()

@@ -1,0 +1,124 @@
+"""A shard's worker: hears every ring that it is told to, until it is told to stop or the supervisor is gone.
+
+One thread, one loop. A turn gives each ring with work at most TURN_FRAMES, so that none starves another; the turn's
+beginning is the heartbeat. What goes wrong on one ring ends that ring only.
+"""
+
+import os
+import select
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+
+from engine.audio.arena import Arena
+from engine.audio.ring import RingReader
+from engine.packets import PacketPort
+from engine.shards.messages import CloseRing, Drain, OpenRing, RingClosed, RingFailed, Spotted
+from engine.speech.counters import Counters
+from engine.speech.events import PhraseSpotted, SpeechEvent
+from engine.speech.hearing import Hearing
+from engine.speech.pipeline import Pipeline
+from engine.stats import Cell
+
+TURN_FRAMES = 25
+IDLE_MS = 250  # longest sleep, so that the heartbeat shows life
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Open:
+    """A ring being heard."""
+
+    ring: int
+    lease: int
+    pipeline: Pipeline
+    closing: bool = False
+
+
+class Worker:
+    """Owns nothing that outlives it: rings and counters are the arena's."""
+
+    def __init__(self, port: PacketPort, doorbell_fd: int, arena: Arena, hearing: Hearing) -> None:
+        self._port = port
+        self._doorbell_fd = doorbell_fd
+        self._arena = arena
+        self._hearing = hearing
+        self._counters = Counters(arena.cells)
+        self._open: dict[int, _Open] = {}  # by lease
+        self._draining = False
+        self._cpu_s = time.process_time()
+
+    def run(self) -> None:
+        """Until drained, or the supervisor is gone."""
+        poll = select.poll()
+        poll.register(self._port.fileno(), select.POLLIN)
+        poll.register(self._doorbell_fd, select.POLLIN)
+        while not (self._draining and not self._open):
+            self._counters.set(Cell.HEARTBEAT_NS, time.monotonic_ns())
+            busy = any(channel.closing or channel.pipeline.has_work for channel in self._open.values())
+            for fd, _ in poll.poll(0 if busy else IDLE_MS):
+                if fd == self._doorbell_fd:
+                    with suppress(BlockingIOError):
+                        os.eventfd_read(fd)
+                elif not self._obey(self._port.receive()):
+                    return
+            self._turn()
+
+    def _obey(self, message: object) -> bool:
+        """Do as told; False when the supervisor is gone."""
+        match message:
+            case OpenRing():
+                reader = RingReader(self._arena.ring(message.ring))
+                pipeline = self._hearing.open(message.channel, reader, self._counters)
+                self._open[message.lease] = _Open(message.ring, message.lease, pipeline)
+            case CloseRing():
+                if message.lease in self._open:
+                    self._open[message.lease].closing = True
+            case Drain():
+                self._draining = True
+                for channel in self._open.values():
+                    channel.closing = True
+            case None:
+                return False
+            case _:
+                raise TypeError(f"not for a worker: {type(message).__name__}")
+        return True
+
+    def _turn(self) -> None:
+        begun = time.monotonic()
+        for channel in list(self._open.values()):
+            try:
+                self._hear(channel)
+            except OSError:
+                raise  # the supervisor is gone
+            except Exception as error:  # noqa: BLE001 (the border of one conversation: contain, count, go on)
+                self._fail(channel, error)
+        cpu_s = time.process_time()
+        self._counters.add(Cell.CPU_S, cpu_s - self._cpu_s)
+        self._cpu_s = cpu_s
+        self._counters.add(Cell.BUSY_S, time.monotonic() - begun)
+        self._counters.set(Cell.RECOGNIZERS, self._hearing.recognizers_alive)
+
+    def _hear(self, channel: _Open) -> None:
+        pipeline = channel.pipeline
+        if pipeline.has_work:
+            self._counters.set(Cell.HEARTBEAT_NS, time.monotonic_ns())
+            self._report(channel, pipeline.drain(TURN_FRAMES))
+        elif channel.closing:
+            self._report(channel, pipeline.finish())
+            del self._open[channel.lease]
+            self._port.send(RingClosed(channel.ring, channel.lease))
+
+    def _report(self, channel: _Open, events: list[SpeechEvent]) -> None:
+        for event in events:
+            if isinstance(event, PhraseSpotted):
+                self._port.send(Spotted(channel.lease, event))
+
+    def _fail(self, channel: _Open, error: Exception) -> None:
+        log.error("channel failed", ring=channel.ring, error=type(error).__name__, exc_info=error)
+        channel.pipeline.abandon()
+        del self._open[channel.lease]
+        self._port.send(RingFailed(channel.ring, channel.lease, type(error).__name__))

@@ -1,0 +1,150 @@
+"""Keep one worker on every shard: fork it, notice its death or hang, replace it within its budget, end it in order.
+
+Death is seen at once (the worker's socket closes), a hang by the heartbeat of its work loop. A dead fork server is replaced
+too. What a worker has to know and what it says is the pool's business: `greet` is called for each fresh one, `receive` with
+each message.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from engine.errors import CuelineError
+from engine.options import ShardOptions
+from engine.packets import PacketLink, socket_pair
+from engine.shards.messages import WORKER_CODEC, Drain, ForkWorker, Prepare, Prepared, WorkerExited, WorkerForked
+from engine.shards.process import ForkServer
+from engine.shards.shard import Shard, ShardState
+
+CHECK_S = 0.25
+REVIVAL_PAUSE_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Workers:
+    """The shards and what keeps them manned."""
+
+    def __init__(
+        self, options: ShardOptions, prepare: Prepare, greet: Callable[[Shard], None], receive: Callable[[object], None]
+    ) -> None:
+        self.shards: list[Shard] = []
+        self.stopping = False
+        self._options = options
+        self._prepare = prepare
+        self._greet = greet
+        self._receive = receive
+        self._server = ForkServer(self._forked, self._exited, self._server_died)
+        self._server_up = False
+        self._unforked: dict[tuple[int, int], socket.socket] = {}  # the worker's end, by shard and generation
+        self._check: asyncio.TimerHandle | None = None
+        self._revival: asyncio.Task[None] | None = None
+
+    async def start(self) -> Prepared:
+        """Load the model and fork all workers; what `ForkServer.start` raises where that fails."""
+        prepared = await self._server.start(self._prepare, self._options.start_timeout_s)
+        self._server_up = True
+        self.shards = [Shard(index, self._options) for index in range(self._options.count)]
+        for shard in self.shards:
+            self._fork(shard)
+        self._check_hangs()
+        return prepared
+
+    async def stop(self, timeout_s: float) -> None:
+        """Let every worker hear its rings to their heads and end, then the fork server; kill at the deadline."""
+        self.stopping = True
+        if self._check:
+            self._check.cancel()
+        if self._revival:
+            self._revival.cancel()
+        for shard in self.shards:
+            if shard.link:
+                shard.link.send(Drain())
+        try:
+            async with asyncio.timeout(timeout_s):
+                for shard in self.shards:
+                    await shard.gone.wait()
+        except TimeoutError:
+            left = [shard for shard in self.shards if not shard.gone.is_set()]
+            log.warning("workers killed at the deadline", shards=[shard.index for shard in left])
+            for shard in left:
+                shard.kill()
+        await self._server.stop(1)
+        self._drop_unforked()
+        for shard in self.shards:
+            shard.close()
+
+    def _fork(self, shard: Shard) -> None:
+        if self.stopping or not self._server_up:
+            return
+        ours, theirs = socket_pair()
+        shard.begin_generation(PacketLink(ours, WORKER_CODEC, self._receive, partial(self._gone, shard)))
+        self._unforked[shard.index, shard.generation] = theirs
+        message = ForkWorker(shard.index, shard.generation, self._options.rings, self._options.slots)
+        self._server.fork(message, (theirs.fileno(), shard.arena.fd, shard.doorbell.fd))
+        self._greet(shard)
+
+    def _forked(self, message: WorkerForked) -> None:
+        self._unforked.pop((message.shard, message.generation)).close()
+        shard = self.shards[message.shard]
+        if shard.generation == message.generation and shard.link:
+            shard.pid = message.pid
+            shard.state = ShardState.UP
+            log.info("worker up", shard=shard.index, generation=shard.generation, pid=message.pid)
+
+    def _exited(self, message: WorkerExited) -> None:
+        if not self.stopping:
+            log.warning("worker exited", pid=message.pid, status=message.status)
+
+    def _gone(self, shard: Shard) -> None:
+        shard.link, shard.pid = None, None
+        shard.gone.set()
+        if self.stopping:
+            return
+        shard.state = ShardState.DOWN
+        loop = asyncio.get_running_loop()
+        pause_s = shard.budget.pause_after_death(loop.time())
+        if pause_s is None:
+            shard.state = ShardState.GIVEN_UP
+            log.error("shard given up: too many restarts", shard=shard.index, restarts=shard.budget.total)
+        elif pause_s == 0:
+            self._fork(shard)
+        else:
+            loop.call_later(pause_s, self._fork, shard)
+
+    def _check_hangs(self) -> None:
+        for shard in self.shards:
+            shard.sample()
+            if shard.state is ShardState.UP and shard.silent_s() > self._options.hang_timeout_s:
+                log.error("worker hangs: killed", shard=shard.index, silent_s=round(shard.silent_s(), 1))
+                shard.kill()
+        self._check = asyncio.get_running_loop().call_later(CHECK_S, self._check_hangs)
+
+    def _server_died(self) -> None:
+        self._server_up = False
+        self._drop_unforked()  # workers that were never forked count as gone
+        if not self.stopping:
+            log.error("fork server died: starting another")
+            self._revival = asyncio.get_running_loop().create_task(self._revive())
+
+    def _drop_unforked(self) -> None:
+        for sock in self._unforked.values():
+            sock.close()
+        self._unforked.clear()
+
+    async def _revive(self) -> None:
+        """Start another fork server, then the workers that are missing."""
+        await self._server.stop(0)
+        while not self._server_up:
+            try:
+                await self._server.start(self._prepare, self._options.start_timeout_s)
+                self._server_up = True
+            except CuelineError as error:
+                log.error("fork server can't be started", error=str(error))  # noqa: TRY400 (the message is the cause)
+                await asyncio.sleep(REVIVAL_PAUSE_S)
+        for shard in self.shards:
+            if shard.link is None and shard.state is not ShardState.GIVEN_UP:
+                self._fork(shard)

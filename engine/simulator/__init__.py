@@ -1,0 +1,1 @@
+"""A local Genesys Cloud to try and test Cueline with."""

@@ -1,0 +1,54 @@
+"""Watching and steering the simulator over HTTP, under `/simulator`; needs no token, is not noted in the journal.
+
+`GET calls | requests | actions | faults`, `POST faults`, `POST calls/{id}/end`.
+"""
+
+import orjson
+from aiohttp import web
+from pydantic import ValidationError
+
+from engine.errors import ConfigError
+from engine.simulator.cloud import Cloud
+from engine.simulator.options import FaultOptions
+
+
+class ControlApi:
+    """Handlers of `/simulator`."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+
+    def add_to(self, app: web.Application) -> None:
+        """Register the routes."""
+        app.router.add_get("/simulator/calls", self._calls)
+        app.router.add_post("/simulator/calls/{conversation}/end", self._end)
+        app.router.add_get("/simulator/requests", self._requests)
+        app.router.add_get("/simulator/actions", self._actions)
+        app.router.add_get("/simulator/faults", self._faults)
+        app.router.add_post("/simulator/faults", self._arm)
+
+    async def _calls(self, _request: web.Request) -> web.Response:
+        return web.json_response([call.report().body() for call in self._cloud.calls.values()])
+
+    async def _requests(self, _request: web.Request) -> web.Response:
+        return web.json_response([request.body() for request in self._cloud.journal.requests])
+
+    async def _actions(self, _request: web.Request) -> web.Response:
+        return web.json_response([action.body() for action in self._cloud.journal.actions])
+
+    async def _faults(self, _request: web.Request) -> web.Response:
+        return web.json_response([fault.body() for fault in self._cloud.faults.report()])
+
+    async def _end(self, request: web.Request) -> web.Response:
+        call = self._cloud.calls.get(request.match_info["conversation"])
+        if call is None:
+            return web.json_response({"message": "no such call"}, status=404)
+        await call.end("ended by control")
+        return web.Response(status=204)
+
+    async def _arm(self, request: web.Request) -> web.Response:
+        try:
+            self._cloud.arm(FaultOptions.model_validate(orjson.loads(await request.read())))
+        except (ConfigError, ValidationError, orjson.JSONDecodeError) as error:
+            return web.json_response({"message": str(error)}, status=400)
+        return web.Response(status=204)

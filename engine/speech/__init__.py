@@ -1,0 +1,1 @@
+"""A worker's whole job: frames in, spotted phrases out."""

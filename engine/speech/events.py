@@ -1,0 +1,37 @@
+"""What a pipeline tells: past tense, positions in milliseconds of that channel's audio since it began."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseSpotted:
+    """A rule's phrase was heard."""
+
+    rule: str
+    phrase: str
+    text: str  # the hypothesis that held it
+    confidence: float | None  # mean of the phrase's word confidences; None on partials
+    fired_on: Literal["partial", "final"]
+    utterance_start_ms: int
+    phrase_end_ms: int
+    audio_position_ms: int  # where the channel's audio was when it was spotted
+    phrase_end_ns: int  # monotonic time at which the phrase's last frame arrived
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceStarted:
+    """The gate opened."""
+
+    start_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceEnded:
+    """The gate closed and the recognizer gave its final hypothesis."""
+
+    start_ms: int
+    end_ms: int
+
+
+SpeechEvent = PhraseSpotted | UtteranceStarted | UtteranceEnded

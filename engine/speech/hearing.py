@@ -1,0 +1,99 @@
+"""What every channel of a worker shares: the model, the rules, and recognizers pooled by grammar."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import get_args
+
+from engine.audio.ring import Frames, RingReader
+from engine.errors import VocabularyError
+from engine.options import Channel, RuleOptions, SpeechOptions
+from engine.speech.background import EVERYDAY_ENGLISH
+from engine.speech.counters import Counters
+from engine.speech.intents import load_entry_point
+from engine.speech.phrases import Hypothesis, PhraseSpotter, SpottingRule, heard_phrases, rules_on
+from engine.speech.pipeline import Pipeline
+from engine.speech.recognizer import Recognizer, RecognizerPool
+from engine.speech.vad import WebrtcVad
+from engine.speech.vosk_binding import VoskModel
+
+
+class _Deaf:
+    """The recognizer of a channel that no rule listens to."""
+
+    def accept(self, run: Frames) -> None:
+        """Hear nothing."""
+
+    def partial(self) -> Hypothesis:
+        """Nothing."""
+        return Hypothesis((), is_final=False)
+
+    def final(self) -> Hypothesis:
+        """Nothing."""
+        return Hypothesis((), is_final=True)
+
+
+class Hearing:
+    """Made once, before the fork; opens a pipeline for each channel."""
+
+    def __init__(self, model: VoskModel, options: SpeechOptions, rules: Sequence[RuleOptions]) -> None:
+        """VocabularyError with a line for each phrase that the model can't hear; ConfigError for a bad entry point."""
+        check_vocabulary(model, rules)
+        self._options = options
+        self._rules: dict[Channel, list[SpottingRule]] = {}
+        self._pools: dict[Channel, RecognizerPool] = {}
+        by_grammar: dict[tuple[str, ...] | None, RecognizerPool] = {}
+        for channel in get_args(Channel):
+            mine = rules_on(rules, channel)
+            self._rules[channel] = [SpottingRule.of(rule, load_entry_point) for rule in mine]
+            grammar = _grammar(model, options, mine)
+            if grammar not in by_grammar:
+                make = _Deaf if not mine else partial(_recognizer, model, grammar)
+                by_grammar[grammar] = RecognizerPool(make, options.recognizer_max_utterances)
+            self._pools[channel] = by_grammar[grammar]
+
+    def open(self, channel: Channel, reader: RingReader, counters: Counters) -> Pipeline:
+        """A pipeline on a ring, from wherever the ring says."""
+        spotter = PhraseSpotter(self._rules[channel])
+        vad = WebrtcVad(self._options.vad_mode)
+        return Pipeline(reader, vad, spotter, self._pools[channel], self._options, counters)
+
+    def warm_up(self, silence: Frames) -> None:
+        """Decode once before the fork, so that what the decoder makes lazily is shared too."""
+        for pool in set(self._pools.values()):
+            recognizer = pool.take()
+            recognizer.accept(silence)
+            recognizer.final()
+            pool.discard(recognizer)
+
+    @property
+    def recognizers_alive(self) -> int:
+        """Recognizers in use and idle."""
+        return sum(pool.alive for pool in set(self._pools.values()))
+
+
+def _grammar(model: VoskModel, options: SpeechOptions, rules: Sequence[RuleOptions]) -> tuple[str, ...] | None:
+    """The rules' phrases and the background words; None for free decoding."""
+    if options.decoding == "free":
+        return None
+    phrases = {phrase for heard in heard_phrases(rules).values() for phrase in heard}
+    background = EVERYDAY_ENGLISH if options.background_words is None else options.background_words
+    return (*sorted(phrases), *(word for word in background if model.knows(word) and word not in phrases))
+
+
+def _recognizer(model: VoskModel, grammar: tuple[str, ...] | None) -> Recognizer:
+    return model.recognizer(grammar)
+
+
+def check_vocabulary(model: VoskModel, rules: Sequence[RuleOptions]) -> None:
+    """VocabularyError naming rule, phrase and word for all that the model does not know."""
+    faults = []
+    for rule, phrases in heard_phrases(rules).items():
+        for phrase in phrases:
+            unknown = [word for word in phrase.split() if not model.knows(word)]
+            if unknown:
+                words = ", ".join(repr(word) for word in unknown)
+                faults.append(
+                    f"rule {rule!r}: phrase {phrase!r}: the model does not know {words}; use other words or another model"
+                )
+    if faults:
+        raise VocabularyError(faults)

@@ -1,0 +1,231 @@
+"""One channel's whole way: ring ▶ vad ▶ endpointer ▶ recognizer ▶ phrases.
+
+`drain` takes frames in order and returns what happened; how it is cut into drains changes nothing in the events. An
+utterance begins `preroll` before its onset and ends after the hangover, at a gap, at the end of the channel or at its
+greatest length (then the next one hears the last second again, so that a phrase on the cut is not lost). After each drain
+the ring says what a replacement worker would need: it starts at `safe`, in the same utterance, so a phrase found again has
+the same utterance start and is known as the same. Counts are frames since the channel began; positions add the gaps.
+"""
+
+import time
+from typing import assert_never
+
+from engine.audio.format import frames_of
+from engine.audio.ring import Gap, ReaderState, RingReader
+from engine.options import FRAME_MS, SpeechOptions
+from engine.speech.counters import Counters
+from engine.speech.endpointer import Bound, Endpointer, EndpointerOptions
+from engine.speech.events import PhraseSpotted, SpeechEvent, UtteranceEnded, UtteranceStarted
+from engine.speech.phrases import Hypothesis, PhraseSpotter, Spot
+from engine.speech.recognizer import RecognizerPool
+from engine.speech.utterance import Utterance
+from engine.speech.vad import Vad
+from engine.stats import Cell
+
+CUT_OVERLAP_FRAMES = frames_of(1000)
+PARTIAL_LAG_FRAMES = frames_of(80)  # a word shows in a partial about so long after its end (bench/README.md)
+
+
+class Pipeline:
+    """One channel; a fresh one on a used ring takes up where its predecessor died."""
+
+    def __init__(
+        self,
+        reader: RingReader,
+        vad: Vad,
+        spotter: PhraseSpotter,
+        recognizers: RecognizerPool,
+        options: SpeechOptions,
+        counters: Counters,
+    ) -> None:
+        self._reader = reader
+        self._vad = vad
+        self._spotter = spotter
+        self._recognizers = recognizers
+        self._counters = counters
+        self._endpointer = Endpointer(EndpointerOptions.of(options))
+        self._lead_frames = frames_of(options.onset_ms) + frames_of(options.preroll_ms)
+        self._interval_frames = frames_of(options.partial_interval_ms)
+        self._max_frames = frames_of(options.max_utterance_ms)
+        self._events: list[SpeechEvent] = []
+        self._utterance: Utterance | None = None
+        self._resume(reader.state)
+
+    def _resume(self, state: ReaderState) -> None:
+        self._cursor = self._floor = max(state.safe, self._reader.oldest)
+        self._counted = state.tail  # what a predecessor has counted is not counted again
+        self._gaps_seen, self._gap_frames = state.gaps_seen, state.gap_frames
+        self._armed_from = 0
+        if state.utterance:
+            self._endpointer.is_open = True
+            self._armed_from = self._cursor + self._lead_frames  # the pre-roll is silence and must not end it
+            self._open(state.utterance - 1, self._cursor)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether `drain` would do anything."""
+        return self._reader.head != self._cursor or self._reader.gap(self._gaps_seen) is not None
+
+    def drain(self, limit: int) -> list[SpeechEvent]:
+        """Take at most `limit` frames (less at a gap); return what happened."""
+        self._skip_overwritten()
+        stop = min(self._reader.head, self._cursor + limit)
+        gap = self._reader.gap(self._gaps_seen)
+        if gap and gap.at <= self._cursor:
+            self._cross(gap)
+        elif gap:
+            stop = min(stop, gap.at)
+        begun = self._cursor
+        self._gate(stop)
+        if self._utterance:
+            self._feed(self._utterance, self._cursor)
+        self._count(begun)
+        self._publish()
+        events, self._events = self._events, []
+        return events
+
+    def finish(self) -> list[SpeechEvent]:
+        """The channel is over: end the open utterance. Drain to the head first."""
+        self._close_gate()
+        self._publish()
+        events, self._events = self._events, []
+        return events
+
+    def abandon(self) -> None:
+        """Give up the channel without a last word (its recognizer failed)."""
+        if self._utterance:
+            self._recognizers.discard(self._utterance.recognizer)
+            self._utterance = None
+
+    # the gate
+
+    def _gate(self, stop: int) -> None:
+        """Ask the VAD about each frame up to `stop` and open and end utterances accordingly."""
+        begun = time.thread_time()
+        verdicts = [flag for run in self._reader.runs(self._cursor, stop) for flag in self._vad.verdicts(run)]
+        self._counters.add(Cell.VAD_S, time.thread_time() - begun)
+        for flag in verdicts:
+            self._cursor += 1
+            self._count_verdict(flag)
+            if self._cursor <= self._armed_from:
+                continue
+            match self._endpointer.push(bool(flag)):
+                case Bound.START:
+                    self._open(max(self._floor, self._cursor - self._lead_frames))
+                case Bound.END:
+                    self._end(self._cursor)
+                case Bound.NONE:
+                    if self._utterance and self._cursor - self._utterance.fed_from >= self._max_frames:
+                        self._cut()
+                case unexpected:
+                    assert_never(unexpected)
+
+    def _open(self, start: int, feed_from: int | None = None) -> None:
+        feed_from = start if feed_from is None else feed_from
+        self._utterance = Utterance(self._recognizers.take(), start, feed_from, feed_from, feed_from)
+        self._spotter.begin()
+        self._events.append(UtteranceStarted(self._ms(start)))
+
+    def _end(self, stop: int) -> None:
+        """Hear the utterance to `stop`, take its final hypothesis, give the recognizer back."""
+        utterance = self._utterance
+        assert utterance is not None
+        self._feed(utterance, stop)
+        begun = time.thread_time()
+        hypothesis = utterance.recognizer.final()
+        self._counters.add(Cell.DECODE_S, time.thread_time() - begun)
+        self._spot(utterance, hypothesis)
+        self._recognizers.give_back(utterance.recognizer)
+        self._utterance, self._floor = None, stop
+        self._counters.add(Cell.UTTERANCES, 1)
+        self._events.append(UtteranceEnded(self._ms(utterance.start), self._ms(stop)))
+
+    def _cut(self) -> None:
+        """The utterance is too long: end it and go on in a new one that hears the last second again."""
+        self._end(self._cursor)
+        overlap = self._cursor - CUT_OVERLAP_FRAMES
+        self._open(overlap)
+        self._spotter.begin(overlap_from_ms=self._ms(overlap))
+
+    def _close_gate(self) -> None:
+        if self._utterance:
+            self._end(self._cursor)
+        self._endpointer.close()
+
+    def _cross(self, gap: Gap) -> None:
+        """Audio is missing here: nothing is glued across it."""
+        self._close_gate()
+        self._gaps_seen += 1
+        self._gap_frames += gap.frames
+        self._floor = self._cursor
+
+    def _skip_overwritten(self) -> None:
+        """A writer that lapped us has overwritten frames: go on at the oldest left."""
+        lost = self._reader.oldest - self._cursor
+        if lost > 0:
+            self._counters.add(Cell.FRAMES_SKIPPED, lost)
+            self._cursor = self._floor = self._cursor + lost
+            self.abandon()
+            self._endpointer.close()
+
+    # the recognizer
+
+    def _feed(self, utterance: Utterance, stop: int) -> None:
+        """Hear up to `stop`, looking at the partial hypothesis every interval."""
+        begun = time.thread_time()
+        while utterance.fed < stop:
+            look_at = utterance.looked_at + self._interval_frames
+            utterance.feed(self._reader, min(stop, look_at))
+            if utterance.fed == look_at:
+                self._spot(utterance, utterance.partial())
+        self._counters.add(Cell.DECODE_S, time.thread_time() - begun)
+
+    def _spot(self, utterance: Utterance, hypothesis: Hypothesis) -> None:
+        for spot in self._spotter.spot(hypothesis, self._ms(utterance.fed)):
+            self._events.append(self._spotted(utterance, spot, hypothesis))
+
+    def _spotted(self, utterance: Utterance, spot: Spot, hypothesis: Hypothesis) -> PhraseSpotted:
+        seen = spot.seen_ms // FRAME_MS - self._gap_frames
+        end = max(seen - PARTIAL_LAG_FRAMES, utterance.start)
+        if spot.end_ms is not None:  # Vosk's word ends are late now and then, never early
+            end = min(end, utterance.frame_at(spot.end_ms)) if seen < utterance.fed else utterance.frame_at(spot.end_ms)
+        return PhraseSpotted(
+            rule=spot.rule,
+            phrase=spot.phrase,
+            text=spot.text,
+            confidence=spot.confidence,
+            fired_on="final" if hypothesis.is_final else "partial",
+            utterance_start_ms=self._ms(utterance.start),
+            phrase_end_ms=self._ms(end),
+            audio_position_ms=self._ms(utterance.fed),
+            phrase_end_ns=self._reader.arrival_ns(end),
+        )
+
+    # the books
+
+    def _ms(self, count: int) -> int:
+        """Position of a frame's begin in the channel's audio, gaps included."""
+        return (count + self._gap_frames) * FRAME_MS
+
+    def _count_verdict(self, flag: bool | None) -> None:
+        if self._cursor > self._counted:
+            self._counters.verdict(flag)
+
+    def _count(self, begun: int) -> None:
+        """Count the drain's frames and how late they were taken."""
+        first = max(begun, self._counted)
+        if first < self._cursor:
+            self._counters.taken(self._reader.arrivals_ns(first, self._cursor), time.monotonic_ns())
+            self._counted = self._cursor
+
+    def _publish(self) -> None:
+        utterance = self._utterance
+        self._reader.publish(
+            ReaderState(
+                tail=self._counted,
+                safe=utterance.start if utterance else max(self._floor, self._cursor - self._lead_frames),
+                utterance=utterance.start + 1 if utterance else 0,
+                gaps_seen=self._gaps_seen,
+                gap_frames=self._gap_frames,
+            )
+        )

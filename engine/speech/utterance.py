@@ -1,0 +1,34 @@
+"""An open utterance: a recognizer at work on one stretch of a channel. All counts are frames."""
+
+from dataclasses import dataclass
+
+from engine.audio.ring import RingReader
+from engine.options import FRAME_MS
+from engine.speech.phrases import Hypothesis
+from engine.speech.recognizer import Recognizer
+
+
+@dataclass(slots=True)
+class Utterance:
+    """`start` names it for ever; `fed_from` differs from it only after a replay whose first frames were overwritten."""
+
+    recognizer: Recognizer
+    start: int
+    fed_from: int
+    fed: int  # first frame that the recognizer has not heard
+    looked_at: int  # `fed` at the last partial
+
+    def feed(self, reader: RingReader, stop: int) -> None:
+        """Let the recognizer hear the ring's frames up to `stop`."""
+        for run in reader.runs(self.fed, stop):
+            self.recognizer.accept(run)
+        self.fed = stop
+
+    def partial(self) -> Hypothesis:
+        """The best guess so far."""
+        self.looked_at = self.fed
+        return self.recognizer.partial()
+
+    def frame_at(self, end_ms: int) -> int:
+        """The frame in which a word ends whose time the recognizer gave."""
+        return min(self.fed_from + end_ms // FRAME_MS, self.fed)

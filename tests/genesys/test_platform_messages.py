@@ -1,0 +1,70 @@
+import dataclasses
+
+import pytest
+
+from engine.genesys.platform_messages import (
+    CheckConversation,
+    Checked,
+    Configure,
+    Disconnect,
+    Done,
+    Failed,
+    Forget,
+    GetToken,
+    LimitNeared,
+    Ready,
+    Retried,
+    SetAttributes,
+    TokenGiven,
+    TokenRenewed,
+    Transfer,
+    TransferTarget,
+    down_codec,
+    up_codec,
+)
+
+DOWN = [
+    Configure("http://login", "http://api", "id", "secret-word", 15.0),
+    GetToken(1, 2.5),
+    GetToken(1, 2.5, "secret-word"),
+    CheckConversation(1, 2.5, "c"),
+    Transfer(1, 2.5, "c", TransferTarget("address", "secret-word")),
+    Disconnect(1, 2.5, "c", "agent"),
+    SetAttributes(1, 2.5, "c", "customer", {"a": "secret-word"}),
+    Forget(1),
+]
+UP = [
+    Ready(lean=True),
+    TokenGiven(1, "secret-word"),
+    Checked(1, "no_voice"),
+    Done(1),
+    Failed(1, "what", 429, 1.5, "no"),
+    Failed(1, "what", 0, None, "unknown"),
+    TokenRenewed(3.5),
+    Retried("why", 500, 1, 0.5),
+    LimitNeared(250, 300, 60),
+]
+
+
+@pytest.mark.parametrize(("codec", "messages"), [(down_codec(), DOWN), (up_codec(), UP)])
+def test_every_message_survives_its_packet(codec, messages):
+    assert {type(message) for message in messages} == set(codec.classes)
+    for message in messages:
+        assert codec.decode(codec.encode(message)) == message
+
+
+def test_requests_and_answers_carry_a_number():
+    for message in [*DOWN[1:], *UP[1:6]]:
+        assert dataclasses.fields(message)[0].name == "number"
+
+
+def test_no_message_shows_a_secret():
+    assert "secret-word" not in repr([*DOWN, *UP])
+
+
+@pytest.mark.parametrize(
+    "packet", [b'["Checked", {"number": 1, "reason": "tired"}]', b'["Configure", {}]', b'["Done", {}]']
+)
+def test_what_is_no_message_is_an_error(packet):
+    with pytest.raises(ValueError, match=r"message|valid"):
+        up_codec().decode(packet)

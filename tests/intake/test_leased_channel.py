@@ -1,0 +1,68 @@
+import pytest
+
+from engine.errors import RefusedError
+from engine.intake.conversation import Conversation
+from engine.intake.leased_channel import LeasedChannel
+from engine.metrics import Metrics
+from tests.support.realtime import FakeShards
+
+
+def channel(shards: FakeShards) -> tuple[LeasedChannel, Conversation]:
+    conversation = Conversation("conv-1", "realtime", Metrics(), lambda _: None)
+    return LeasedChannel(conversation, shards, "external"), conversation
+
+
+def test_the_gap_stands_between_the_last_audio_and_the_next():
+    shards = FakeShards()
+    audio, conversation = channel(shards)
+    audio.begin()
+    audio.lease()
+    assert not audio.heard
+    audio.push(b"aa", 10.0)
+    audio.push(b"bb", 10.02)
+    audio.begin()
+    audio.lease()
+    audio.push(b"cc", 12.52)
+    audio.push(b"dd", 12.54)
+    assert shards.feed.heard == [b"aa", b"bb", 2500, b"cc", b"dd"]
+    assert conversation.info.gap_ms == 2500
+    assert len(shards.leases) == 1
+
+
+def test_a_socket_without_audio_makes_one_gap_and_not_two():
+    shards = FakeShards()
+    audio, _ = channel(shards)
+    audio.lease()
+    audio.push(b"aa", 10.0)
+    audio.begin()
+    audio.begin()
+    audio.push(b"bb", 13.0)
+    assert shards.feed.heard == [b"aa", 3000, b"bb"]
+
+
+def test_flow_is_measured_per_socket():
+    audio, _ = channel(FakeShards())
+    audio.lease()
+    assert audio.flowing_s(5.0) == 0.0
+    audio.push(b"aa", 10.0)
+    assert audio.flowing_s(12.5) == 2.5
+    audio.begin()
+    assert audio.flowing_s(13.0) == 0.0
+    assert audio.heard
+
+
+def test_release_is_done_once_and_needs_no_lease():
+    shards = FakeShards()
+    audio, _ = channel(shards)
+    audio.release()
+    audio.lease()
+    audio.release()
+    audio.release()
+    assert shards.leases[0].released == 1
+
+
+def test_a_refusal_leaves_nothing_behind():
+    audio, _ = channel(FakeShards(RefusedError("capacity", "full")))
+    with pytest.raises(RefusedError, match="full"):
+        audio.lease()
+    audio.release()

@@ -1,0 +1,68 @@
+"""An admin API on a free port, over a registry that obeys the contract of the real one."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from engine.admin.events import EventStream
+from engine.admin.server import AdminParts, AdminServer
+from engine.errors import RefusedError
+from engine.metrics import Metrics
+from engine.options import AdminOptions
+
+
+@dataclass(frozen=True)
+class Followed:
+    conversation_id: str
+    state: str = "listening"
+
+
+@dataclass
+class Registry:
+    """Follows conversations in name only."""
+
+    followed: dict[str, Followed] = field(default_factory=dict)
+    refusal: RefusedError | None = None
+
+    def add(self, conversation_id: str) -> Followed:
+        if self.refusal:
+            raise self.refusal
+        if conversation_id in self.followed:
+            raise RefusedError("duplicate", f"conversation {conversation_id} is followed already")
+        self.followed[conversation_id] = Followed(conversation_id)
+        return self.followed[conversation_id]
+
+    async def remove(self, conversation_id: str) -> bool:
+        return self.followed.pop(conversation_id, None) is not None
+
+    def list(self) -> list[Followed]:
+        return [*self.followed.values()]
+
+
+@dataclass
+class Admin:
+    """A running server, a client for it, and what both are made of."""
+
+    server: AdminServer
+    http: aiohttp.ClientSession
+    registry: Registry
+    ready: dict[str, bool]
+    metrics: Metrics
+    events: EventStream
+
+
+@contextlib.asynccontextmanager
+async def running() -> AsyncIterator[Admin]:
+    registry, metrics = Registry(), Metrics()
+    ready = {"model_loaded": True, "shards_up": True, "not_draining": True, "capacity_left": True}
+    events = EventStream(metrics.event_lost)
+    server = AdminServer(AdminOptions(port=0), AdminParts(registry, lambda: ready, metrics, events))
+    await server.start()
+    timeout = aiohttp.ClientTimeout(total=10)
+    try:
+        async with aiohttp.ClientSession(server.url, timeout=timeout) as http:
+            yield Admin(server, http, registry, ready, metrics, events)
+    finally:
+        await server.stop()

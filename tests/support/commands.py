@@ -1,0 +1,174 @@
+"""For tests of commands: a command, a real webhook receiver on loopback, sinks and a platform that obey their contracts."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from engine.commands.command import Command
+from engine.errors import PlatformError
+from engine.genesys.platform_messages import TransferTarget
+from engine.options import LogSink, SinkBase, Target
+
+BASE = Command(
+    idempotency_key="conv-1/external/transfer/1200",
+    sinks=("out",),
+    conversation_id="conv-1",
+    channel="external",
+    rule="transfer",
+    phrase="transfer me",
+    text="please transfer me now",
+    confidence=None,
+    fired_on="partial",
+    utterance_start_ms=1200,
+    phrase_end_ms=2400,
+    audio_position_ms=2500,
+    spotted_at="2026-01-02T03:04:05.678Z",
+    phrase_end_ns=0,
+)
+
+
+def command(number: int = 0, sinks: tuple[str, ...] = ("out",)) -> Command:
+    """A command with a key of its own, whose phrase ended just now."""
+    key = f"conv-1/external/transfer/{number}"
+    now_ns = time.monotonic_ns()
+    return replace(BASE, idempotency_key=key, sinks=sinks, utterance_start_ms=number, phrase_end_ns=now_ns)
+
+
+@dataclass
+class Received:
+    """One request as the receiver saw it."""
+
+    headers: dict[str, str]
+    body: bytes
+    arrived_s: float
+    path: str
+    arrived_ns: int = field(default_factory=time.monotonic_ns)
+
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def answer(status: int, **headers: str) -> Answer:
+    """Always this status; underscores in header names stand for dashes."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, headers={name.replace("_", "-"): text for name, text in headers.items()})
+
+    return handle
+
+
+class Receiver:
+    """Answers by its script, the last answer for ever; keeps every request."""
+
+    def __init__(self, script: tuple[Answer, ...]) -> None:
+        self._script = script
+        self.received: list[Received] = []
+        self.arrivals: asyncio.Queue[Received] = asyncio.Queue()
+        self.url = ""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        now = asyncio.get_running_loop().time()
+        got = Received(dict(request.headers), await request.read(), now, request.path_qs)
+        self.received.append(got)
+        self.arrivals.put_nowait(got)
+        return await self._script[min(len(self.received), len(self._script)) - 1](request)
+
+
+@asynccontextmanager
+async def receiver(*script: Answer) -> AsyncIterator[Receiver]:
+    """A real HTTP server; `url` ends with a token in the query."""
+    it = Receiver(script or (answer(200),))
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", it.handle)
+    async with TestServer(app) as server:
+        it.url = str(server.make_url("/hook")) + "?token=hush-hush"
+        yield it
+
+
+@asynccontextmanager
+async def raw_server(
+    on_connect: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], port: int = 0
+) -> AsyncIterator[str]:
+    """A TCP server whose connections are handled by `on_connect`; yields its URL."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        await on_connect(reader, writer)
+
+    server = await asyncio.start_server(connected, "127.0.0.1", port)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook?token=hush-hush"
+    finally:
+        for writer in writers:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+        server.close()
+        await server.wait_closed()
+
+
+class GateSink:
+    """Holds every delivery until its gate opens; raises what it is told to, one fault per attempt."""
+
+    def __init__(
+        self, options: SinkBase | None = None, *, idempotent: bool = True, faults: tuple[Exception, ...] = ()
+    ) -> None:
+        self.options = options or LogSink(name="out")
+        self.idempotent = idempotent
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.entered = 0
+        self.inside = 0
+        self.most_inside = 0
+        self.got: list[str] = []
+        self._faults = list(faults)
+
+    async def deliver(self, command: Command) -> None:
+        self.entered += 1
+        self.inside += 1
+        self.most_inside = max(self.most_inside, self.inside)
+        try:
+            await self.gate.wait()
+            if self._faults:
+                raise self._faults.pop(0)
+            self.got.append(command.idempotency_key)
+        finally:
+            self.inside -= 1
+
+
+class FakePlatform:
+    """The platform client's contract without a platform: notes each call, raises the next fault of its script."""
+
+    def __init__(self, *faults: PlatformError, hangs: bool = False) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        self._faults = list(faults)
+        self._hangs = hangs
+
+    async def transfer(self, conversation_id: str, target: TransferTarget) -> None:
+        await self._called("transfer", conversation_id, target)
+
+    async def disconnect(self, conversation_id: str, participant: Target) -> None:
+        await self._called("disconnect", conversation_id, participant)
+
+    async def set_attributes(self, conversation_id: str, participant: Target, attributes: dict[str, str]) -> None:
+        await self._called("attributes", conversation_id, participant, attributes)
+
+    async def _called(self, *call: object) -> None:
+        self.calls.append(call)
+        if self._hangs:
+            await asyncio.Event().wait()
+        if self._faults:
+            raise self._faults.pop(0)
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    """Wait for a condition that the loop's own progress brings about."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.001)

@@ -1,0 +1,111 @@
+"""Archives that are unpacked, and those that are refused whole."""
+
+import io
+import stat
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ModelError
+from engine.model_archive import MAX_ENTRIES, unpack
+from tests.support.model_server import MODEL, zipped
+
+LIMIT = 1 << 20
+
+
+def unpacked(tmp_path: Path, archive: bytes, root: str = "m", limit: int = LIMIT) -> Path:
+    path, target = tmp_path / "a.zip", tmp_path / "outer" / "target"
+    path.write_bytes(archive)
+    target.mkdir(parents=True)
+    unpack(path, root, target, limit)
+    return target
+
+
+def made(fill: Callable[[zipfile.ZipFile], None]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("m/ok", b"fine")
+        fill(archive)
+    return buffer.getvalue()
+
+
+def linked(archive: zipfile.ZipFile, kind: int = stat.S_IFLNK) -> None:
+    info = zipfile.ZipInfo("m/link")
+    info.create_system = 3
+    info.external_attr = (kind | 0o777) << 16
+    archive.writestr(info, "/etc/passwd")
+
+
+def test_what_lies_under_the_root_is_written(tmp_path: Path) -> None:
+    files = {f"deep/root/{name}": data for name, data in MODEL.items()} | {"other/x": b"not wanted"}
+    target = unpacked(tmp_path, zipped(files, ""), "deep/root")
+    assert {p.relative_to(target).as_posix(): p.read_bytes() for p in target.rglob("*") if p.is_file()} == MODEL
+
+
+def test_folders_of_their_own_are_kept(tmp_path: Path) -> None:
+    target = unpacked(tmp_path, made(lambda archive: archive.mkdir("m/empty")))
+    assert (target / "empty").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("fill", "words"),
+    [
+        (lambda z: z.writestr("../evil", b"x"), "leaves its folder"),
+        (lambda z: z.writestr("m/../../evil", b"x"), "leaves its folder"),
+        (lambda z: z.writestr("/evil", b"x"), "leaves its folder"),
+        (lambda z: z.writestr("m\\..\\evil", b"x"), "leaves its folder"),
+        (lambda z: z.writestr("C:/evil", b"x"), "leaves its folder"),
+        (linked, "is a link or a device"),
+        (lambda z: linked(z, stat.S_IFCHR), "is a link or a device"),
+        (lambda z: z.writestr("m/big", b"\0" * (LIMIT + 1), zipfile.ZIP_DEFLATED), "unpacks to"),
+        (lambda z: [z.writestr(f"m/{i}", b"") for i in range(MAX_ENTRIES)], "entries, more than"),
+    ],
+)
+def test_what_is_refused_leaves_nothing_behind(tmp_path: Path, fill, words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        unpacked(tmp_path, made(fill))
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.zip"]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_that_comes_twice(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="comes twice"):
+        unpacked(tmp_path, made(lambda archive: archive.writestr("m/ok", b"again")))
+
+
+def test_encrypted(tmp_path: Path) -> None:
+    archive = bytearray(made(lambda _: None))
+    entry = archive.index(b"PK\x01\x02")
+    archive[entry + 8] |= 1
+    with pytest.raises(ModelError, match="is encrypted"):
+        unpacked(tmp_path, bytes(archive))
+
+
+def test_an_entry_that_lies_about_its_size(tmp_path: Path) -> None:
+    archive = bytearray(made(lambda z: z.writestr("m/bomb", b"\0" * 500_000, zipfile.ZIP_DEFLATED)))
+    entry = archive.rindex(b"PK\x01\x02")
+    archive[entry + 24 : entry + 28] = struct.pack("<I", 10)
+    with pytest.raises(ModelError, match="broken"):
+        unpacked(tmp_path, bytes(archive))
+    assert (tmp_path / "outer/target/bomb").stat().st_size <= 10
+
+
+@pytest.mark.parametrize("cut", [0, 10, -30])
+def test_a_truncated_archive(tmp_path: Path, cut: int) -> None:
+    with pytest.raises(ModelError, match="broken"):
+        unpacked(tmp_path, made(lambda _: None)[:cut])
+
+
+def test_flipped_bits(tmp_path: Path) -> None:
+    archive = bytearray(zipped(MODEL, "m"))
+    archive[200] ^= 0xFF
+    with pytest.raises(ModelError, match="broken"):
+        unpacked(tmp_path, bytes(archive))
+
+
+def test_the_wrong_root_names_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no folder x; it holds: m"):
+        unpacked(tmp_path, zipped(MODEL, "m"), "x")
