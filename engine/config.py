@@ -6,6 +6,7 @@ a wrong start names all faults, one line each. Relative paths are relative to th
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,11 +15,11 @@ from pydantic import ValidationError
 from engine.cgroup import processors
 from engine.config_faults import Fault, pydantic_faults
 from engine.config_layers import Draft, read_layers
-from engine.config_rules import complete_rules, complete_sinks, rule_faults
+from engine.config_rules import complete_rules, complete_sinks, replace_rules, rule_faults
 from engine.errors import ConfigError
 from engine.genesys import regions
 from engine.model_manifest import embedded_model_path
-from engine.options import AdminOptions, EngineOptions, Options, ShardOptions, SpeechOptions
+from engine.options import AdminOptions, EngineOptions, Options, RuleOptions, ShardOptions, SpeechOptions
 
 DEFAULT_REGION = "mypurecloud.com"
 MAX_DEFAULT_SHARDS = 256
@@ -35,6 +36,23 @@ class LocalOptions(Options):
     shards: ShardOptions
     admin: AdminOptions
     state_dir: Path = Path("var")
+
+
+class ListeningOptions(Options):
+    """The part that listening to recordings needs."""
+
+    speech: SpeechOptions
+    rules: tuple[RuleOptions, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """What the command line says; it lies over the environment. None and () say nothing."""
+
+    phrases: tuple[str, ...] = ()
+    model_path: Path | None = None
+    decoding: str | None = None
+    fire_on: str | None = None
 
 
 def load(
@@ -57,6 +75,31 @@ def load_local(config_file: Path | None, environ: Mapping[str, str]) -> LocalOpt
     return _checked(
         LocalOptions, draft, {name: draft.raw[name] for name in LocalOptions.model_fields if name in draft.raw}
     )
+
+
+def load_listening(
+    config_file: Path | None, environ: Mapping[str, str], said: CommandLine = CommandLine()
+) -> ListeningOptions:
+    """Return what listening to recordings needs, or raise ConfigError with every fault of that part."""
+    draft = read_layers(config_file, environ)
+    _lay_over(draft, said)
+    _complete_local(draft)
+    complete_rules(draft)
+    complete_sinks(draft)  # rules name them
+    if said.fire_on:
+        for rule in draft.tables("rules"):
+            rule["fire_on"] = said.fire_on
+    draft.faults += rule_faults(draft.raw)
+    return _checked(ListeningOptions, draft, {name: draft.raw[name] for name in ListeningOptions.model_fields})
+
+
+def _lay_over(draft: Draft, said: CommandLine) -> None:
+    for name, value in (("model_path", said.model_path), ("decoding", said.decoding)):
+        if value is not None:
+            draft.table("speech")[name] = value
+            draft.origins[("speech", name)] = f"--{name.removesuffix('_path')}"
+    if said.phrases:
+        replace_rules(draft, said.phrases, "--phrase")
 
 
 def _checked(kind: type[_Checked], draft: Draft, values: dict[str, Any]) -> _Checked:

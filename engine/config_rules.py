@@ -43,6 +43,14 @@ def complete_rules(draft: Draft) -> None:
     draft.raw["rules"] = _rules_of([*distinct.values()][::-1] or DEFAULT_PHRASES)
 
 
+def replace_rules(draft: Draft, phrases: Sequence[str], origin: str) -> None:
+    """One rule per phrase, instead of the file's and the environment's; `origin` is what faults call them."""
+    draft.environ.pop(TARGET_KEYWORD, None)
+    distinct = {" ".join(phrase.casefold().split()): phrase for phrase in reversed(phrases)}
+    draft.raw["rules"] = _rules_of([*distinct.values()][::-1])
+    draft.origins[("rules",)] = origin
+
+
 def complete_sinks(draft: Draft) -> None:
     """Add the log sink and the environment's webhook; give the environment's signing key to webhooks without one."""
     sinks = draft.raw.setdefault("sinks", [])

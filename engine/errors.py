@@ -29,6 +29,10 @@ class AudioFileError(CuelineError):
     """A recording can't be read."""
 
 
+class DemoError(CuelineError):
+    """The demo could not be played: a process of it did not start, or ended too early."""
+
+
 class ProtocolError(CuelineError):
     """A peer broke its protocol; its session ends, no other does."""
 

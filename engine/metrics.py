@@ -202,9 +202,9 @@ class Metrics:
         """How late a tick of the loop was."""
         self._lag.set(seconds)
 
-    def token_seconds_left(self, seconds: float) -> None:
-        """Life left of the platform token."""
-        self._token.set(seconds)
+    def token_life_from(self, seconds_left: Callable[[], float]) -> None:
+        """Where to ask, at scrape time, for the life left of the platform token."""
+        self._token.set_function(seconds_left)
 
     def model_loaded(self, name: str, decoding: str, frames_per_chunk: str) -> None:
         """The model in use."""

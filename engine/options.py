@@ -68,9 +68,9 @@ class SpeechOptions(Options):
         le=10_000,
         description="Fewest decoder states kept. Small grammars need few: with a model's own 200 the beam never prunes them.",
     )
-    background_words: tuple[str, ...] | None = Field(
-        None,
-        description="Words that compete with the phrases in a grammar, against false alarms; default: everyday English, [] for none.",
+    background_words: Literal["english"] | tuple[str, ...] = Field(
+        "english",
+        description="Words that compete with the phrases in a grammar, against false alarms: a built-in list, or your own.",
     )
     vad_mode: int = Field(3, ge=0, le=3, description="webrtcvad aggressiveness.")
     onset_ms: int = Field(60, ge=FRAME_MS, le=1000, description="Voiced audio in a row that opens an utterance.")
@@ -223,7 +223,9 @@ class AdminOptions(Options):
 class OutboxOptions(Options):
     """How many commands may wait."""
 
-    capacity: int = Field(10_000, ge=1)
+    capacity: int = Field(
+        10_000, ge=1, description="Commands that may wait for their sinks; more are refused and counted."
+    )
 
 
 class EngineOptions(Options):

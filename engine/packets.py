@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterable
 from typing import Any, get_args
 
 import orjson
+import structlog
 from pydantic import TypeAdapter
 
 MAX_PACKET_BYTES = 128 * 1024
+
+log = structlog.get_logger(__name__)
 
 
 class PacketCodec:
@@ -26,7 +29,9 @@ class PacketCodec:
         self._adapters = {cls.__name__: TypeAdapter[Any](cls) for cls in self.classes}
 
     def encode(self, message: object) -> bytes:
-        """Return the packet; ValueError where it would exceed MAX_PACKET_BYTES."""
+        """Return the packet; ValueError where it would exceed MAX_PACKET_BYTES or is of no class in the table."""
+        if type(message) not in self.classes:
+            raise ValueError(f"unknown message {type(message).__name__!r}")
         fields = {field.name: getattr(message, field.name) for field in dataclasses.fields(message)}  # type: ignore[arg-type]
         packet = orjson.dumps([type(message).__name__, fields])
         if len(packet) > MAX_PACKET_BYTES:
@@ -35,11 +40,13 @@ class PacketCodec:
 
     def decode(self, packet: bytes) -> Any:
         """Return the message; ValueError on anything that `encode` did not make."""
-        name, fields = orjson.loads(packet)
-        adapter = self._adapters.get(name)
-        if adapter is None:
-            raise ValueError(f"unknown message {name!r}")
-        return adapter.validate_python(fields)
+        match orjson.loads(packet):
+            case [str(name), dict(fields)] if name in self._adapters:
+                return self._adapters[name].validate_python(fields)
+            case [str(name), dict()]:
+                raise ValueError(f"unknown message {name!r}")
+            case _:
+                raise ValueError("not a message: name and fields were expected")
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:
@@ -48,7 +55,10 @@ def socket_pair() -> tuple[socket.socket, socket.socket]:
 
 
 class PacketLink:
-    """The event loop's end. `send` never waits; `on_closed` is called once when the peer is gone."""
+    """The event loop's end. `send` never waits.
+
+    `on_closed` is called once, when the peer is gone or has sent what is no message: it is broken and not heard any more.
+    """
 
     def __init__(
         self, sock: socket.socket, codec: PacketCodec, on_message: Callable[[Any], None], on_closed: Callable[[], None]
@@ -106,11 +116,16 @@ class PacketLink:
                 return
             except OSError:
                 packet = b""
-            if not packet:
+            try:
+                message = self._codec.decode(packet) if packet else None
+            except ValueError as error:
+                log.error("peer sent what is no message: link closed", bytes=len(packet), error=type(error).__name__)  # noqa: TRY400 (the packet's content stays out of the log)
+                message = None
+            if message is None:
                 self.close()
                 self._on_closed()
                 return
-            self._on_message(self._codec.decode(packet))
+            self._on_message(message)
 
 
 class PacketPort:
@@ -139,7 +154,10 @@ class PacketPort:
 
     def receive_with_fds(self, most: int) -> tuple[Any | None, list[int]]:
         """As `receive`, with at most so many file descriptors that came along."""
-        packet, fds, _, _ = socket.recv_fds(self._sock, MAX_PACKET_BYTES, most)
+        try:
+            packet, fds, _, _ = socket.recv_fds(self._sock, MAX_PACKET_BYTES, most)
+        except ConnectionError:
+            packet, fds = b"", []
         return (self._codec.decode(packet) if packet else None), fds
 
     def close(self) -> None:

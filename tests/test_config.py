@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from engine.cgroup import processors
-from engine.config import load, load_local
+from engine.config import CommandLine, load, load_listening, load_local
 from engine.config_layers import ENVIRONMENT
 from engine.errors import ConfigError
 from engine.genesys.regions import REGIONS
@@ -456,3 +456,38 @@ def test_the_example_leaves_nothing_out() -> None:
     assert all(
         name in text for name in (*ENVIRONMENT, "TARGET_KEYWORD", "CUELINE_WEBHOOK_URL", "CUELINE_WEBHOOK_SECRET")
     )
+
+
+def test_listening_needs_no_credentials_and_the_command_line_lies_over_everything(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        '[speech]\nvad_mode = 1\n[[rules]]\nname = "a"\nphrases = ["one"]\n[[rules]]\nname = "b"\nphrases = ["two"]\n',
+    )
+    environ = {"TARGET_KEYWORD": "three", "VOSK_MODEL_PATH": "/env", "CUELINE_ADMIN_PORT": "no number"}
+    assert [rule.phrases for rule in load_listening(None, {}).rules] == [("transfer me",)]
+    assert [rule.name for rule in load_listening(file, {}).rules] == ["a", "b"]
+    options = load_listening(file, environ)
+    assert [rule.phrases for rule in options.rules] == [("three",)]
+    assert (options.speech.model_path, options.speech.vad_mode) == (Path("/env"), 1)
+    said = CommandLine(("four", "Five, six", "FOUR"), Path("/line"), "free", "final")
+    options = load_listening(file, environ, said)
+    assert [(rule.name, rule.phrases, rule.fire_on) for rule in options.rules] == [
+        ("four", ("four",), "final"),
+        ("five-six", ("Five, six",), "final"),
+    ]
+    assert (options.speech.model_path, options.speech.decoding, options.speech.vad_mode) == (Path("/line"), "free", 1)
+
+
+def test_faults_of_listening_name_what_was_typed(tmp_path: Path) -> None:
+    file = written(tmp_path, '[[rules]]\nname = "a"\nphrases = ["one"]\nfire_on = "final"\nmin_confidence = 0.5\n')
+    regex = written(tmp_path / "..", '[[rules]]\nname = "r"\nphrases = ["one|two"]\nmatch = "regex"\n')
+    for config, said, expected in (
+        (None, CommandLine(("",)), '--phrase = "": must have at least 1 character'),
+        (None, CommandLine(decoding="loosely"), '--decoding = "loosely": '),
+        (file, CommandLine(fire_on="partial"), "rules[0]: min_confidence needs"),
+        (regex, CommandLine(), "rules[0].match"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            load_listening(config, {}, said)
+        assert any(expected in line for line in caught.value.faults), caught.value.faults
+    assert load_listening(regex, {}, CommandLine(decoding="free")).rules[0].match == "regex"

@@ -8,8 +8,7 @@ Knows no clocks, no shared memory: any buffer will do.
 """
 
 from dataclasses import dataclass
-from enum import IntEnum, unique
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,20 +22,19 @@ HEADER_WORDS = 16  # two cache lines: the writer's and the reader's
 GAP_PLACES = 3
 
 
-@unique
-class Word(IntEnum):
-    """Index of each count in the header."""
+class Word:
+    """Index of each count in the header. Plain numbers: looking up with an enum's costs more than the count itself."""
 
     # the writer's
-    HEAD = 0  # frames written
-    GAPS = 1  # gaps marked
-    GAP_FIRST = 2  # GAP_PLACES pairs: the count before which audio is missing, and how many frames
+    HEAD: Final = 0  # frames written
+    GAPS: Final = 1  # gaps marked
+    GAP_FIRST: Final = 2  # GAP_PLACES pairs: the count before which audio is missing, and how many frames
     # the reader's
-    TAIL = 8  # frames consumed
-    SAFE = 9  # first frame still needed: start of the open utterance, or of the pre-roll
-    UTTERANCE = 10  # 1 + count at which the open utterance began; 0 when none is open
-    GAPS_SEEN = 11  # gaps consumed
-    GAP_FRAMES = 12  # frames that those gaps have added to the channel's position
+    TAIL: Final = 8  # frames consumed
+    SAFE: Final = 9  # first frame still needed: start of the open utterance, or of the pre-roll
+    UTTERANCE: Final = 10  # 1 + count at which the open utterance began; 0 when none is open
+    GAPS_SEEN: Final = 11  # gaps consumed
+    GAP_FRAMES: Final = 12  # frames that those gaps have added to the channel's position
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ class RingWriter:
     """The only writer of `head`."""
 
     def __init__(self, memory: RingMemory, keep: int = 0) -> None:
-        self._header = memory.header
+        self._header = memory.header.data  # gives and takes plain integers
         self._arrivals = memory.arrivals_ns
         self._frames = memory.frames
         self._slots = memory.slots
@@ -101,13 +99,13 @@ class RingWriter:
     @property
     def head(self) -> int:
         """Frames written so far."""
-        return int(self._header[Word.HEAD])
+        return self._header[Word.HEAD]
 
     def write(self, data: memoryview, now_ns: int) -> int:
         """Write whole frames; return how many were lost because the ring was full. The caller counts them."""
         count = len(data) // FRAME_BYTES
-        head = int(self._header[Word.HEAD])
-        taken = min(count, self._room - (head - int(self._header[Word.TAIL])))
+        head = self._header[Word.HEAD]
+        taken = min(count, self._room - (head - self._header[Word.TAIL]))
         start = head % self._slots
         first = min(taken, self._slots - start)
         self._place(start, data[: first * FRAME_BYTES], first, now_ns)
@@ -126,8 +124,8 @@ class RingWriter:
 
     def mark_gap(self, frames: int) -> None:
         """Say that so many frames are missing before the next one. Where the reader is GAP_PLACES behind, they add up."""
-        gaps = int(self._header[Word.GAPS])
-        full = gaps - int(self._header[Word.GAPS_SEEN]) >= GAP_PLACES
+        gaps = self._header[Word.GAPS]
+        full = gaps - self._header[Word.GAPS_SEEN] >= GAP_PLACES
         place = Word.GAP_FIRST + 2 * ((gaps - full) % GAP_PLACES)
         if full:
             self._header[place + 1] += frames
@@ -138,14 +136,15 @@ class RingWriter:
 
     def clear(self) -> None:
         """Make the ring empty for a new channel; only while no reader has it."""
-        self._header[:] = 0
+        for word in range(HEADER_WORDS):
+            self._header[word] = 0
 
 
 class RingReader:
     """The only writer of every word but `head`. Its views are valid until `publish` moves past them and the ring wraps."""
 
     def __init__(self, memory: RingMemory) -> None:
-        self._header = memory.header
+        self._header = memory.header.data  # gives and takes plain integers
         self._arrivals = memory.arrivals_ns
         self._frames = memory.frames
         self._slots = memory.slots
@@ -153,7 +152,7 @@ class RingReader:
     @property
     def head(self) -> int:
         """Frames written so far."""
-        return int(self._header[Word.HEAD])
+        return self._header[Word.HEAD]
 
     @property
     def oldest(self) -> int:
@@ -180,14 +179,14 @@ class RingReader:
     @property
     def state(self) -> ReaderState:
         """What was said last, perhaps by a reader that died."""
-        return ReaderState(*map(int, self._header[Word.TAIL : Word.GAP_FRAMES + 1]))
+        return ReaderState(*self._header[Word.TAIL : Word.GAP_FRAMES + 1])
 
     def gap(self, seen: int) -> Gap | None:
         """The first gap after so many seen ones, if there is one."""
-        if int(self._header[Word.GAPS]) <= seen:
+        if self._header[Word.GAPS] <= seen:
             return None
         place = Word.GAP_FIRST + 2 * (seen % GAP_PLACES)
-        return Gap(int(self._header[place]), int(self._header[place + 1]))
+        return Gap(self._header[place], self._header[place + 1])
 
     def publish(self, state: ReaderState) -> None:
         """Say what is done with and what a replacement would still need; `tail` last, since it frees slots."""

@@ -36,7 +36,7 @@ from engine.genesys.platform_messages import (
     TokenRenewed,
     Transfer,
     Up,
-    up_codec,
+    platform_codec,
 )
 from engine.packets import PacketLink, socket_pair
 
@@ -73,7 +73,7 @@ class PlatformLink:
                 ours.close()
                 raise
         self = cls(process, on_note)
-        self._link = PacketLink(ours, up_codec(), self._on_message, self._on_gone)
+        self._link = PacketLink(ours, platform_codec(), self._on_message, self._on_gone)
         try:
             self._link.send(configure)
             async with asyncio.timeout(timeout_s):

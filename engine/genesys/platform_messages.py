@@ -164,11 +164,6 @@ Note = TokenRenewed | Retried | LimitNeared
 Up = Ready | TokenGiven | Checked | Done | Failed | TokenRenewed | Retried | LimitNeared
 
 
-def down_codec() -> PacketCodec:
-    """Codec of the supervisor's messages."""
-    return PacketCodec(Down)
-
-
-def up_codec() -> PacketCodec:
-    """Codec of the platform process's messages."""
-    return PacketCodec(Up)
+def platform_codec() -> PacketCodec:
+    """Codec of both ends."""
+    return PacketCodec(Down | Up)

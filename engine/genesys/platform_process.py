@@ -40,7 +40,7 @@ from engine.genesys.platform_messages import (
     TokenGiven,
     Transfer,
     Up,
-    down_codec,
+    platform_codec,
 )
 from engine.genesys.platform_retry import Budget
 from engine.genesys.sdk_http import POOL_CONNECTIONS
@@ -150,7 +150,7 @@ def main(fd: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with socket.socket(fileno=fd) as sock:
-        port = PacketPort(sock, down_codec())
+        port = PacketPort(sock, platform_codec())
         configure = port.receive()
         if isinstance(configure, Configure):
             serve(configure, port)

@@ -72,6 +72,12 @@ class Conversations:
         await self._cancel({conversation_id}, "removed")
         return True
 
+    def fail(self, conversation_id: str) -> None:
+        """It can't be heard any more: it leaves as an error, soon. Nothing where it is not followed."""
+        if conversation_id in self._tasks:
+            self._leaving.setdefault(conversation_id, "error")
+            self._tasks[conversation_id].cancel()
+
     def list(self) -> Sequence[ConversationInfo]:
         """Those that left lately, then those followed now."""
         return [conversation.info for part in (self._left, self._live) for conversation in part.values()]

@@ -26,5 +26,5 @@ class Doorbell:
 
     def close(self) -> None:
         """Take it down; marks after that do nothing."""
-        self._marked = True
-        os.close(self.fd)
+        fd, self.fd = self.fd, -1  # the number may be another file's by the end of this turn
+        os.close(fd)

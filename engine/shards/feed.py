@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from engine.audio.format import frames_of
 from engine.audio.framer import Framer
-from engine.audio.ring import RingMemory, RingWriter
+from engine.audio.ring import RingMemory, RingReader, RingWriter
 from engine.shards.doorbell import Doorbell
 
 HISTORY_FRAMES = 64  # kept behind the reader for pre-roll and the overlap of cut utterances
@@ -17,6 +17,7 @@ class RingFeed:
     def __init__(self, memory: RingMemory, doorbell: Doorbell, on_lost: Callable[[int], None]) -> None:
         writer = RingWriter(memory, keep=min(HISTORY_FRAMES, memory.slots // 4))
         writer.clear()
+        self._reader = RingReader(memory)
         self._writer = writer
         self._framer = Framer(writer)
         self._doorbell = doorbell
@@ -37,6 +38,12 @@ class RingFeed:
         if self._open:
             self._framer.drop_carry()
             self._writer.mark_gap(frames_of(gap_ms))
+            self._doorbell.mark()
+
+    @property
+    def queue_depth_frames(self) -> int:
+        """Frames that the worker has not taken yet."""
+        return self._reader.head - self._reader.state.tail
 
     def close(self) -> None:
         """The ring is no longer ours."""

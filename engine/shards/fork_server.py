@@ -1,7 +1,7 @@
 """The process that loads the model once and forks workers from it, so that the model's pages are shared.
 
 It stays single-threaded (a fork copies only the calling thread). It ends when the supervisor is gone; so do its workers,
-each by its own socket. Ctrl-C and TERM reach a whole process group, but only the supervisor decides: both are ignored here.
+each by its own socket, and those that do not are killed: it never leaves one behind. Ctrl-C and TERM reach a whole process group, but only the supervisor decides: both are ignored here.
 """
 
 import gc
@@ -40,6 +40,7 @@ from engine.speech.model import prepared_model
 from engine.speech.vosk_binding import VoskModel
 
 _WORKER_FDS = 3
+_GRACE_S = 0.5  # for workers to see that the supervisor is gone
 
 
 def load(message: Prepare) -> Hearing:
@@ -47,9 +48,8 @@ def load(message: Prepare) -> Hearing:
     options = SpeechOptions.model_validate_json(message.speech)
     rules = [RuleOptions.model_validate_json(rule) for rule in message.rules]
     with prepared_model(options) as folder:
-        model = VoskModel(folder)
-    hearing = Hearing(model, options, rules)
-    hearing.warm_up(np.zeros((50, FRAME_BYTES), np.uint8))
+        hearing = Hearing(VoskModel(folder, shown_as=options.model_path), options, rules)
+        hearing.warm_up(np.zeros((50, FRAME_BYTES), np.uint8))
     return hearing
 
 
@@ -85,7 +85,7 @@ def become_worker(message: ForkWorker, fds: list[int], hearing: Hearing) -> NoRe
         arena = Arena(arena_fd, message.rings, message.slots)
         Worker(port, doorbell_fd, arena, hearing).run()
         status = 0
-    except OSError:
+    except ConnectionError:
         status = 0  # the supervisor went while we spoke to it
     except BaseException:  # noqa: BLE001 (last border of a process: say why, leave without the parent's clean-up)
         sys.excepthook(*sys.exc_info())
@@ -94,20 +94,43 @@ def become_worker(message: ForkWorker, fds: list[int], hearing: Hearing) -> NoRe
         os._exit(status)
 
 
-def reap(port: PacketPort) -> None:
-    """Tell of every worker that has ended."""
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
-        port.send(WorkerExited(pid, os.waitstatus_to_exitcode(status)))
+def reap(workers: set[int]) -> list[WorkerExited]:
+    """Take every worker that has ended off the list."""
+    ended = []
+    for pid in list(workers):
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            workers.remove(pid)
+            ended.append(WorkerExited(pid, os.waitstatus_to_exitcode(status)))
+    return ended
 
 
-def serve(port: PacketPort, hearing: Hearing) -> None:
-    """Fork as told until the supervisor is gone."""
+def end(workers: set[int]) -> None:
+    """The supervisor is gone: see the workers out, by force after a grace."""
+    deadline = time.monotonic() + _GRACE_S
+    while workers and time.monotonic() < deadline:
+        reap(workers)
+        time.sleep(0.005)
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+def fork(message: ForkWorker, fds: list[int], port: PacketPort, hearing: Hearing) -> int:
+    """Make a worker that owns these descriptors; return its process id. It knows nothing of `port`."""
+    pid = os.fork()
+    if pid == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        port.close()
+        become_worker(message, fds, hearing)
+    for fd in fds:
+        os.close(fd)
+    return pid
+
+
+def serve(port: PacketPort, hearing: Hearing, workers: set[int]) -> None:
+    """Fork as told until the supervisor is gone; `workers` are the process ids alive."""
     wake_reader, wake_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_writer)
@@ -118,19 +141,14 @@ def serve(port: PacketPort, hearing: Hearing) -> None:
         for fd, _ in poll.poll():
             if fd == wake_reader:
                 os.read(wake_reader, 512)
-                reap(port)
+                for exited in reap(workers):
+                    port.send(exited)
                 continue
             message, fds = port.receive_with_fds(_WORKER_FDS)
             if not isinstance(message, ForkWorker):
                 return
-            pid = os.fork()
-            if pid == 0:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                port.close()
-                become_worker(message, fds, hearing)
-            for fd_ in fds:
-                os.close(fd_)
+            pid = fork(message, fds, port, hearing)
+            workers.add(pid)
             port.send(WorkerForked(message.shard, message.generation, pid))
 
 
@@ -139,10 +157,12 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     port = PacketPort(socket.socket(fileno=int(sys.argv[1])), SERVER_CODEC)
-    hearing = prepare(port)
-    if hearing is not None:
-        with suppress(BrokenPipeError):  # the supervisor went while we spoke to it
-            serve(port, hearing)
+    workers: set[int] = set()
+    with suppress(ConnectionError):  # the supervisor went while we spoke to it
+        hearing = prepare(port)
+        if hearing is not None:
+            serve(port, hearing, workers)
+    end(workers)
 
 
 if __name__ == "__main__":

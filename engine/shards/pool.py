@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from engine.audio.ring import RingMemory, RingReader
 from engine.errors import RefusedError
 from engine.metrics import ShardReading
 from engine.options import Channel, RuleOptions, ShardOptions, SpeechOptions
@@ -22,7 +21,7 @@ from engine.shards.workers import Workers
 from engine.speech.events import PhraseSpotted
 
 OnSpotted = Callable[[str, Channel, PhraseSpotted], None]
-OnChannelFailed = Callable[[str, Channel, str], None]  # the last is an exception's type
+OnChannelFailed = Callable[[str, Channel, str], None]  # the last is an exception's type, or "ShardGivenUp"
 
 
 class PoolLease:
@@ -56,13 +55,13 @@ class Pool:
         on_spotted: OnSpotted,
         on_channel_failed: OnChannelFailed,
     ) -> None:
-        rules_json = tuple(rule.model_dump_json() for rule in rules)
+        rules_json = tuple(rule.model_dump_json(exclude_defaults=True) for rule in rules)
         prepare = Prepare(speech.model_dump_json(), rules_json, log_level)
-        self._workers = Workers(options, prepare, self._greet, self._receive)
+        self._workers = Workers(options, prepare, greet=self._greet, receive=self._receive, give_up=self._fail_all_on)
         self._on_spotted = on_spotted
         self._on_channel_failed = on_channel_failed
         self._leases = LeaseBook(options.rings, range(options.count))
-        self._memories: dict[int, RingMemory] = {}  # by lease
+        self._feeds: dict[int, RingFeed] = {}  # by lease
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -75,8 +74,10 @@ class Pool:
         await self._idle.wait()
 
     async def stop(self, timeout_s: float) -> None:
-        """End the workers, by force after so long; nothing of them is left afterwards."""
+        """End the workers, by force after so long; nothing of them and of their leases is left afterwards."""
         await self._workers.stop(timeout_s)
+        for number in list(self._feeds):
+            self._end(number)
 
     @property
     def all_up(self) -> bool:
@@ -96,13 +97,10 @@ class Pool:
 
     def readings(self) -> Iterable[ShardReading]:
         """For the metrics."""
-        depths = dict.fromkeys(range(len(self._workers.shards)), 0)
-        for number, memory in self._memories.items():
-            lease = self._leases.get(number)
-            if lease:
-                reader = RingReader(memory)
-                depths[lease.shard] += reader.head - reader.state.tail
-        return [shard.reading(depths[shard.index]) for shard in self._workers.shards]
+        return [shard.reading(self._queue_depth_frames(shard)) for shard in self._workers.shards]
+
+    def _queue_depth_frames(self, shard: Shard) -> int:
+        return sum(self._feeds[lease.number].queue_depth_frames for lease in self._leases.on_shard(shard.index))
 
     def lease(self, conversation_id: str, channels: tuple[Channel, ...]) -> PoolLease:
         """Rings for a conversation; RefusedError("capacity" | "draining" | "duplicate")."""
@@ -123,8 +121,10 @@ class Pool:
         return [shard.index for shard in self._workers.shards if shard.state is not ShardState.GIVEN_UP]
 
     def _open(self, shard: Shard, lease: RingLease) -> RingFeed:
-        memory = self._memories[lease.number] = shard.arena.ring(lease.ring)
-        feed = RingFeed(memory, shard.doorbell, shard.lost)  # clears the ring before the worker hears of it
+        feed = RingFeed(
+            shard.arena.ring(lease.ring), shard.doorbell, shard.lost
+        )  # clears it before the worker hears of it
+        self._feeds[lease.number] = feed
         if shard.link:
             shard.link.send(OpenRing(lease.ring, lease.number, lease.channel))
         return feed
@@ -137,7 +137,10 @@ class Pool:
                     link.send(CloseRing(lease.ring, lease.number))
 
     def _end(self, number: int) -> RingLease | None:
-        self._memories.pop(number, None)
+        """The ring may be another's from now on: what the conversation still pushes goes nowhere."""
+        feed = self._feeds.pop(number, None)
+        if feed:
+            feed.close()
         lease = self._leases.end(number)
         if not len(self._leases):
             self._idle.set()
@@ -151,6 +154,16 @@ class Pool:
             if lease.closing:
                 shard.link.send(CloseRing(lease.ring, lease.number))
 
+    def _fail_all_on(self, shard: Shard) -> None:
+        """Nobody will hear this shard again."""
+        for lease in self._leases.on_shard(shard.index):
+            self._fail(lease.number, "ShardGivenUp")
+
+    def _fail(self, number: int, error: str) -> None:
+        lease = self._end(number)
+        if lease and not lease.closing:
+            self._on_channel_failed(lease.conversation_id, lease.channel, error)
+
     def _receive(self, message: object) -> None:
         match message:
             case Spotted(number, event):
@@ -160,8 +173,6 @@ class Pool:
             case RingClosed(_, number):
                 self._end(number)
             case RingFailed(_, number, error):
-                lease = self._end(number)
-                if lease:
-                    self._on_channel_failed(lease.conversation_id, lease.channel, error)
+                self._fail(number, error)
             case _:
                 raise TypeError(f"not for a supervisor: {type(message).__name__}")

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 from engine.errors import ConfigError, CuelineError, ModelError, VocabularyError
 from engine.packets import PacketLink, socket_pair
@@ -19,6 +19,8 @@ from engine.shards.messages import (
 )
 
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a process that forks has one thread
+_END_S = 1.0
+_ENDED = "Vosk ended the process while loading the model: it is broken or truncated; `cueline models verify PATH` names the part"
 
 
 def _error_of(failure: PrepareFailed) -> CuelineError:
@@ -47,6 +49,7 @@ class ForkServer:
         self._process: asyncio.subprocess.Process | None = None
         self._link: PacketLink | None = None
         self._prepared: asyncio.Future[Prepared] | None = None
+        self._serving = False
 
     @property
     def pid(self) -> int | None:
@@ -54,34 +57,55 @@ class ForkServer:
         return self._process.pid if self._process else None
 
     async def start(self, prepare: Prepare, timeout_s: float) -> Prepared:
-        """Start it and load the model; ModelError, VocabularyError or ConfigError where that fails."""
+        """Start it and load the model; ModelError, VocabularyError or ConfigError where that fails. Nothing is left then."""
         ours, theirs = socket_pair()
-        fd = theirs.fileno()
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "engine.shards.fork_server", str(fd),
-            pass_fds=(fd,), stdin=asyncio.subprocess.DEVNULL, env=os.environ | _ENVIRONMENT,
-        )  # fmt: skip
-        theirs.close()
         self._prepared = asyncio.get_running_loop().create_future()
         self._link = PacketLink(ours, SERVER_CODEC, self._receive, self._closed)
-        self._link.send(prepare)
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self.stop, _END_S)
+            with theirs:
+                self._process = await self._spawn(theirs.fileno())
+            prepared = await self._prepare(self._link, prepare, self._prepared, timeout_s)
+            if self._link is None:
+                raise ModelError(_ENDED)
+            undo.pop_all()
+        self._serving = True
+        return prepared
+
+    async def _spawn(self, fd: int) -> asyncio.subprocess.Process:
+        """Run it in a session of its own: Ctrl-C is for the supervisor alone, even while Python still starts."""
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "engine.shards.fork_server", str(fd),
+            pass_fds=(fd,), stdin=asyncio.subprocess.DEVNULL, env=os.environ | _ENVIRONMENT, start_new_session=True,
+        )  # fmt: skip
+
+    async def _prepare(
+        self, link: PacketLink, prepare: Prepare, prepared: asyncio.Future[Prepared], timeout_s: float
+    ) -> Prepared:
+        try:
+            link.send(prepare)
+        except ValueError as error:
+            raise ConfigError([f"rules: too much for one engine ({error}); use fewer or shorter rules"]) from error
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._prepared
+                return await prepared
         except TimeoutError:
-            await self.stop(0)
             raise ModelError(f"the model was not loaded within {timeout_s:g} s; raise shards.start_timeout_s") from None
-        except CuelineError:
-            await self.stop(1)
-            raise
 
     def fork(self, message: ForkWorker, fds: tuple[int, ...]) -> None:
         """Ask for a worker; `on_forked` tells of it. The descriptors must stay open until then."""
         assert self._link is not None
         self._link.send(message, fds)
 
+    def kill(self) -> None:
+        """End it at once; `on_died` follows."""
+        if self._process:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
     async def stop(self, timeout_s: float) -> None:
         """Let it end by itself, then kill it."""
+        self._serving = False
         if self._link:
             self._link.close()
             self._link = None
@@ -111,7 +135,7 @@ class ForkServer:
     def _closed(self) -> None:
         self._link = None
         if self._prepared and not self._prepared.done():
-            text = "Vosk ended the process while loading the model: it is broken or truncated; `cueline models verify PATH` names the part"
-            self._prepared.set_exception(ModelError(text))
-        else:
+            self._prepared.set_exception(ModelError(_ENDED))
+        elif self._serving:
+            self._serving = False
             self._on_died()

@@ -1,8 +1,8 @@
 """Which shard a conversation goes to: rendezvous hashing, with bounded loads. Pure.
 
 Every shard has a score for a conversation; the highest wins. Taking a shard away moves only its own conversations. Since
-a hash alone gives one of two shards a third more calls than the other now and then, a shard that is fuller than the
-average by more than SLACK is passed over; where a conversation went is remembered by its lease, not computed again.
+a hash alone gives one of two shards a third more calls than the other now and then, a shard that would be fuller than
+SLACK times the average is passed over (where all would, the emptiest is taken); where a conversation went is remembered by its lease, not computed again.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,4 +26,5 @@ def choose(
     if not with_room:
         return None
     limit = SLACK * (sum(used_rings[shard] for shard in free_rings) + wanted) / len(free_rings)
-    return next((shard for shard in with_room if used_rings[shard] + wanted <= max(limit, wanted)), with_room[0])
+    emptiest = min(with_room, key=lambda shard: used_rings[shard])
+    return next((shard for shard in with_room if used_rings[shard] + wanted <= limit), emptiest)

@@ -92,7 +92,7 @@ class Worker:
         for channel in list(self._open.values()):
             try:
                 self._hear(channel)
-            except OSError:
+            except ConnectionError:
                 raise  # the supervisor is gone
             except Exception as error:  # noqa: BLE001 (the border of one conversation: contain, count, go on)
                 self._fail(channel, error)

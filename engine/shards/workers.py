@@ -2,7 +2,7 @@
 
 Death is seen at once (the worker's socket closes), a hang by the heartbeat of its work loop. A dead fork server is replaced
 too. What a worker has to know and what it says is the pool's business: `greet` is called for each fresh one, `receive` with
-each message.
+each message, `give_up` when a shard will have none any more.
 """
 
 import asyncio
@@ -29,7 +29,13 @@ class Workers:
     """The shards and what keeps them manned."""
 
     def __init__(
-        self, options: ShardOptions, prepare: Prepare, greet: Callable[[Shard], None], receive: Callable[[object], None]
+        self,
+        options: ShardOptions,
+        prepare: Prepare,
+        *,
+        greet: Callable[[Shard], None],
+        receive: Callable[[object], None],
+        give_up: Callable[[Shard], None],
     ) -> None:
         self.shards: list[Shard] = []
         self.stopping = False
@@ -37,6 +43,7 @@ class Workers:
         self._prepare = prepare
         self._greet = greet
         self._receive = receive
+        self._give_up = give_up
         self._server = ForkServer(self._forked, self._exited, self._server_died)
         self._server_up = False
         self._unforked: dict[tuple[int, int], socket.socket] = {}  # the worker's end, by shard and generation
@@ -46,6 +53,8 @@ class Workers:
     async def start(self) -> Prepared:
         """Load the model and fork all workers; what `ForkServer.start` raises where that fails."""
         prepared = await self._server.start(self._prepare, self._options.start_timeout_s)
+        if prepared.threads > 1:  # an entry point's module may have started one
+            log.warning("fork server has more than one thread: workers may hang", threads=prepared.threads)
         self._server_up = True
         self.shards = [Shard(index, self._options) for index in range(self._options.count)]
         for shard in self.shards:
@@ -54,12 +63,15 @@ class Workers:
         return prepared
 
     async def stop(self, timeout_s: float) -> None:
-        """Let every worker hear its rings to their heads and end, then the fork server; kill at the deadline."""
+        """Let every worker hear its rings to their heads and end, then the fork server; kill at the deadline. Once."""
+        if self.stopping:
+            return
         self.stopping = True
         if self._check:
             self._check.cancel()
         if self._revival:
             self._revival.cancel()
+            await asyncio.wait([self._revival])
         for shard in self.shards:
             if shard.link:
                 shard.link.send(Drain())
@@ -76,9 +88,11 @@ class Workers:
         self._drop_unforked()
         for shard in self.shards:
             shard.close()
+        self.shards = []
 
     def _fork(self, shard: Shard) -> None:
-        if self.stopping or not self._server_up:
+        """Ask for a worker, unless the shard has one: a pause after a death may end after a revival has forked it."""
+        if self.stopping or not self._server_up or shard.link:
             return
         ours, theirs = socket_pair()
         shard.begin_generation(PacketLink(ours, WORKER_CODEC, self._receive, partial(self._gone, shard)))
@@ -100,16 +114,18 @@ class Workers:
             log.warning("worker exited", pid=message.pid, status=message.status)
 
     def _gone(self, shard: Shard) -> None:
-        shard.link, shard.pid = None, None
+        shard.kill()  # it has closed its end by dying, or its link was closed because it sent rubbish
+        never_was = shard.state is ShardState.STARTING and not self._server_up
+        shard.link, shard.pid, shard.state = None, None, ShardState.DOWN
         shard.gone.set()
-        if self.stopping:
+        if self.stopping or never_was:  # the next fork server makes it
             return
-        shard.state = ShardState.DOWN
         loop = asyncio.get_running_loop()
         pause_s = shard.budget.pause_after_death(loop.time())
         if pause_s is None:
             shard.state = ShardState.GIVEN_UP
             log.error("shard given up: too many restarts", shard=shard.index, restarts=shard.budget.total)
+            self._give_up(shard)
         elif pause_s == 0:
             self._fork(shard)
         else:
@@ -118,9 +134,13 @@ class Workers:
     def _check_hangs(self) -> None:
         for shard in self.shards:
             shard.sample()
-            if shard.state is ShardState.UP and shard.silent_s() > self._options.hang_timeout_s:
-                log.error("worker hangs: killed", shard=shard.index, silent_s=round(shard.silent_s(), 1))
+            silent_s = shard.silent_s()
+            if shard.state is ShardState.UP and silent_s > self._options.hang_timeout_s:
+                log.error("worker hangs: killed", shard=shard.index, silent_s=round(silent_s, 1))
                 shard.kill()
+            elif shard.state is ShardState.STARTING and silent_s > self._options.start_timeout_s:
+                log.error("fork server hangs: killed", shard=shard.index, silent_s=round(silent_s, 1))
+                self._server.kill()
         self._check = asyncio.get_running_loop().call_later(CHECK_S, self._check_hangs)
 
     def _server_died(self) -> None:
@@ -142,9 +162,9 @@ class Workers:
             try:
                 await self._server.start(self._prepare, self._options.start_timeout_s)
                 self._server_up = True
-            except CuelineError as error:
+            except (CuelineError, OSError) as error:
                 log.error("fork server can't be started", error=str(error))  # noqa: TRY400 (the message is the cause)
                 await asyncio.sleep(REVIVAL_PAUSE_S)
         for shard in self.shards:
-            if shard.link is None and shard.state is not ShardState.GIVEN_UP:
+            if shard.state is not ShardState.GIVEN_UP:
                 self._fork(shard)

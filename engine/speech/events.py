@@ -1,6 +1,6 @@
 """What a pipeline tells: past tense, positions in milliseconds of that channel's audio since it began."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -32,6 +32,7 @@ class UtteranceEnded:
 
     start_ms: int
     end_ms: int
+    text: str = field(default="", compare=False, repr=False)  # the final hypothesis; never leaves the process by itself
 
 
 SpeechEvent = PhraseSpotted | UtteranceStarted | UtteranceEnded

@@ -10,7 +10,7 @@ from engine.options import Channel, RuleOptions, SpeechOptions
 from engine.speech.background import EVERYDAY_ENGLISH
 from engine.speech.counters import Counters
 from engine.speech.intents import load_entry_point
-from engine.speech.phrases import Hypothesis, PhraseSpotter, SpottingRule, heard_phrases, rules_on
+from engine.speech.phrases import Hypothesis, PhraseSpotter, SpottingRule, heard_phrases, rules_on, spoken
 from engine.speech.pipeline import Pipeline
 from engine.speech.recognizer import Recognizer, RecognizerPool
 from engine.speech.vad import WebrtcVad
@@ -47,7 +47,7 @@ class Hearing:
             self._rules[channel] = [SpottingRule.of(rule, load_entry_point) for rule in mine]
             grammar = _grammar(model, options, mine)
             if grammar not in by_grammar:
-                make = _Deaf if not mine else partial(_recognizer, model, grammar)
+                make = partial(_recognizer, model, grammar) if grammar != () else _Deaf
                 by_grammar[grammar] = RecognizerPool(make, options.recognizer_max_utterances)
             self._pools[channel] = by_grammar[grammar]
 
@@ -72,11 +72,13 @@ class Hearing:
 
 
 def _grammar(model: VoskModel, options: SpeechOptions, rules: Sequence[RuleOptions]) -> tuple[str, ...] | None:
-    """The rules' phrases and the background words; None for free decoding."""
+    """The rules' phrases and the background words; None for free decoding, () where there are no rules."""
+    if not rules:
+        return ()
     if options.decoding == "free":
         return None
-    phrases = {phrase for heard in heard_phrases(rules).values() for phrase in heard}
-    background = EVERYDAY_ENGLISH if options.background_words is None else options.background_words
+    phrases = {spoken(phrase) for heard in heard_phrases(rules).values() for phrase in heard}
+    background = EVERYDAY_ENGLISH if options.background_words == "english" else options.background_words
     return (*sorted(phrases), *(word for word in background if model.knows(word) and word not in phrases))
 
 
@@ -89,8 +91,13 @@ def check_vocabulary(model: VoskModel, rules: Sequence[RuleOptions]) -> None:
     faults = []
     for rule, phrases in heard_phrases(rules).items():
         for phrase in phrases:
-            unknown = [word for word in phrase.split() if not model.knows(word)]
-            if unknown:
+            if not phrase:
+                faults.append(f"rule {rule!r}: a phrase holds no word, only punctuation; give words")
+            wanted = spoken(phrase).split()
+            unknown = [word for word in wanted if not model.knows(word)]
+            if not wanted:
+                faults.append(f"rule {rule!r}: phrase {phrase!r}: holds no word; give words")
+            elif unknown:
                 words = ", ".join(repr(word) for word in unknown)
                 faults.append(
                     f"rule {rule!r}: phrase {phrase!r}: the model does not know {words}; use other words or another model"

@@ -18,7 +18,7 @@ def load_entry_point(name: str) -> EntryPoint:
     """Import `module:callable`; ConfigError where there is no such thing."""
     try:
         callable_ = pkgutil.resolve_name(name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # the module is somebody else's and may raise anything
         raise ConfigError(
             [f"rules: match = {name!r}: can't be imported ({error}); give module:callable on PYTHONPATH"]
         ) from error

@@ -11,18 +11,23 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.options import SpeechOptions
+from engine.speech.graph_file import graph_fault
 
 # Two layouts exist: `am/ conf/ graph/ ivector/`, and everything in one folder (older small models).
 NESTED = {
     "acoustic model": ("am/final.mdl",),
     "features": ("conf/mfcc.conf",),
-    "words": ("graph/words.txt", "graph/HCLG.fst", "graph/HCLr.fst"),
+    "words": ("graph/words.txt",),
+    "graphs": ("graph/HCLG.fst", "graph/HCLr.fst", "graph/Gr.fst"),  # the first, or both others
+    "disambiguation": ("graph/disambig_tid.int",),
     "word boundaries": ("graph/phones/word_boundary.int",),
 }
 FLAT = {
     "acoustic model": ("final.mdl",),
     "features": ("mfcc.conf",),
-    "words": ("words.txt", "HCLG.fst", "HCLr.fst"),
+    "words": ("words.txt",),
+    "graphs": ("HCLG.fst", "HCLr.fst", "Gr.fst"),
+    "disambiguation": ("disambig_tid.int",),
     "word boundaries": ("word_boundary.int",),
 }
 IVECTOR = ("final.dubm", "final.ie", "final.mat", "global_cmvn.stats", "online_cmvn.conf", "splice.conf")
@@ -36,7 +41,11 @@ def validate_model(path: Path) -> None:
         raise ModelError(
             f"model {path}: not a folder; set VOSK_MODEL_PATH to a Vosk model's folder (see `cueline models list`)"
         )
-    if not any(path.iterdir()):
+    try:
+        entries = list(path.iterdir())
+    except OSError as error:
+        raise ModelError(f"model {path}: can't be read ({error.strerror})") from error
+    if not entries:
         raise ModelError(f"model {path}: the folder is empty; `cueline models pull NAME` fetches a model")
     faults = _faults(path)
     if faults:
@@ -46,19 +55,28 @@ def validate_model(path: Path) -> None:
 def _faults(path: Path) -> list[str]:
     flat = (path / "final.mdl").is_file()
     layout = FLAT if flat else NESTED
-    acoustic, features = path / layout["acoustic model"][0], path / layout["features"][0]
-    words, full_graph, left_graph = (path / name for name in layout["words"])
-    faults = [_fault(path, part) for part in (acoustic, features, path / layout["word boundaries"][0])]
+    always = ("acoustic model", "features", "words", "word boundaries")
+    faults = [_fault(path, path / layout[part][0]) for part in always]
     if not flat:
         faults.append(_fault(path, path / "conf/model.conf"))
-    if left_graph.exists():
-        faults += [_fault(path, left_graph), _fault(path, left_graph.with_name("Gr.fst"))]
-    elif full_graph.exists():
-        faults += [_fault(path, full_graph), _fault(path, words)]
-    else:
-        faults.append(f"{left_graph.relative_to(path)} or {full_graph.relative_to(path)} is missing")
-    faults += _network_faults(path, acoustic)
+    faults += _graph_faults(path, *layout["graphs"], *layout["disambiguation"])
+    if not faults[0]:
+        faults += _network_faults(path, path / layout["acoustic model"][0])
     return [fault for fault in faults if fault]
+
+
+def _graph_faults(root: Path, whole: str, left: str, right: str, disambiguation: str) -> list[str]:
+    """Faults of the graph in one piece, or of the one in two."""
+    if (root / left).exists():
+        return [_graph_fault(root, left), _graph_fault(root, right), _fault(root, root / disambiguation)]
+    return [_graph_fault(root, whole) if (root / whole).exists() else f"{left} or {whole} is missing"]
+
+
+def _graph_fault(root: Path, name: str) -> str:
+    if fault := _fault(root, root / name):
+        return fault
+    fault = graph_fault(root / name)
+    return fault and f"{name} {fault}"
 
 
 def _fault(root: Path, part: Path) -> str:
@@ -75,11 +93,9 @@ def _fault(root: Path, part: Path) -> str:
 
 def _network_faults(root: Path, acoustic: Path) -> list[str]:
     """Faults inside the acoustic model, and the i-vector parts that its network asks for."""
-    if not acoustic.is_file():
-        return []
     with acoustic.open("rb") as file:
         head = file.read(1 << 20)
-    if head and _NNET_MARK not in head:
+    if _NNET_MARK not in head:
         return [f"{acoustic.relative_to(root)} is not a Kaldi nnet3 model"]
     if _WANTS_IVECTOR not in head:
         return []
@@ -97,11 +113,18 @@ def overlay(path: Path, settings: Mapping[str, int], folder: Path) -> Path:
     for entry in (path / "conf").iterdir():
         if entry.name != "model.conf":
             (conf / entry.name).symlink_to(entry.resolve())
-    lines = (path / "conf/model.conf").read_text().splitlines()
+    lines = _lines(path, "conf/model.conf")
     kept = [line for line in lines if line.split("=")[0].strip().removeprefix("--") not in settings]
     ours = [f"--{name}={value}" for name, value in settings.items()]
     (conf / "model.conf").write_text("\n".join([*kept, *ours, ""]))
     return folder
+
+
+def _lines(root: Path, name: str) -> list[str]:
+    try:
+        return (root / name).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"model {root}: {name} can't be read ({error})") from error
 
 
 @contextmanager

@@ -9,7 +9,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from engine.errors import ConfigError
 from engine.options import Channel, RuleOptions
 
 
@@ -31,8 +33,13 @@ class Hypothesis:
 
     @property
     def text(self) -> str:
-        """The words, normalised, with single spaces."""
-        return " ".join(normalise(word.text) for word in self.words)
+        """The words with single spaces."""
+        return " ".join(word.text for word in self.words)
+
+    def normalised(self) -> "Hypothesis":
+        """As matchers see it: a word that normalises to several counts as several, one of mere punctuation as none."""
+        parts = ((part, word) for word in self.words for part in normalise(word.text).split())
+        return Hypothesis(tuple(HeardWord(part, word.end_ms, word.confidence) for part, word in parts), self.is_final)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +63,32 @@ class Spot:
     end_ms: int | None  # from the utterance's first frame; None on partials
 
 
-Matcher = Callable[[str], Match | None]  # gets Hypothesis.text
+Matcher = Callable[[str], list[Match]]  # gets the text of a normalised hypothesis
 EntryPoint = Callable[[str], str | None]  # text in, name of what was meant out
 
+_WITHIN_WORDS = frozenset("'-_<>[]\u200c\u200d")  # the last two join letters in Persian and Indic words
+_LETTERS_MARKS_NUMBERS = frozenset("LMN")  # marks: \w leaves out the vowel signs of Indic scripts
 
+
+def _words(text: str) -> str:
+    """Unicode-normalised, punctuation gone (but for what words hold), single spaces."""
+    plain = unicodedata.normalize("NFKC", text).replace("\u2019", "'")
+    kept = "".join(
+        char if char in _WITHIN_WORDS or unicodedata.category(char)[0] in _LETTERS_MARKS_NUMBERS else " "
+        for char in plain
+    )
+    return " ".join(word for word in kept.split() if any(map(str.isalnum, word)))
+
+
+def spoken(phrase: str) -> str:
+    """A phrase as models write words: lower case. Case folding would be more: German models know `große`, not `grosse`."""
+    return _words(phrase).lower()
+
+
+@lru_cache(maxsize=4096)  # each word of an utterance comes again with every partial
 def normalise(text: str) -> str:
-    """Case-folded, Unicode-normalised, punctuation gone (apostrophes and hyphens within words stay), single spaces."""
-    folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
-    kept = re.sub(r"[^\w\s'<>\[\]-]", " ", folded)
-    return " ".join(kept.split())
+    """As `spoken`, but case-folded: what is compared."""
+    return unicodedata.normalize("NFKC", _words(text).casefold())
 
 
 def _word_at(text: str, index: int) -> int:
@@ -72,42 +96,39 @@ def _word_at(text: str, index: int) -> int:
     return text.count(" ", 0, index)
 
 
+def _whole_words(expression: str) -> re.Pattern[str]:
+    """The expression between word ends; ConfigError where it is none. Flags at its front, `(?i)`, hold for all of it."""
+    front = re.match(r"\(\?([aimsu]+)\)", expression)
+    scope, rest = (f"?{front[1]}:", expression[front.end() :]) if front else ("?:", expression)
+    try:
+        return re.compile(rf"(?<!\S)({scope}{rest})(?!\S)", re.IGNORECASE)
+    except re.error as error:
+        raise ConfigError([f"rules: {expression!r}: not a regular expression ({error})"]) from error
+
+
 def _phrase_matcher(phrases: Sequence[str]) -> Matcher:
-    wanted = [normalise(phrase) for phrase in phrases]
-
-    def match(text: str) -> Match | None:
-        padded = f" {text} "
-        for phrase in wanted:
-            found = padded.find(f" {phrase} ")
-            if found >= 0:
-                return Match(phrase, _word_at(text, found), _word_at(text, found + len(phrase) - 1))
-        return None
-
-    return match
+    return _regex_matcher([re.escape(phrase) for phrase in map(normalise, phrases) if phrase])
 
 
 def _exact_matcher(phrases: Sequence[str]) -> Matcher:
-    wanted = {normalise(phrase) for phrase in phrases}
-    return lambda text: Match(text, 0, text.count(" ")) if text in wanted else None
+    wanted = {normalise(phrase) for phrase in phrases} - {""}
+    return lambda text: [Match(text, 0, text.count(" "))] if text in wanted else []
 
 
 def _regex_matcher(phrases: Sequence[str]) -> Matcher:
-    patterns = [re.compile(rf"(?<!\S)(?:{phrase})(?!\S)", re.IGNORECASE) for phrase in phrases]
+    patterns = [_whole_words(phrase) for phrase in phrases]
 
-    def match(text: str) -> Match | None:
-        for pattern in patterns:
-            found = pattern.search(text)
-            if found and found.group():
-                return Match(found.group(), _word_at(text, found.start()), _word_at(text, found.end()))
-        return None
+    def match(text: str) -> list[Match]:
+        found = (hit for pattern in patterns for hit in pattern.finditer(text) if hit.group())
+        return [Match(hit.group(), _word_at(text, hit.start()), _word_at(text, hit.end())) for hit in found]
 
     return match
 
 
 def _entry_point_matcher(entry_point: EntryPoint) -> Matcher:
-    def match(text: str) -> Match | None:
+    def match(text: str) -> list[Match]:
         meant = entry_point(text) if text else None
-        return Match(meant, 0, text.count(" ")) if meant else None
+        return [Match(meant, 0, text.count(" "))] if meant else []
 
     return match
 
@@ -144,18 +165,20 @@ class SpottingRule:
         )
 
 
+def _mean_confidence(words: Sequence[HeardWord]) -> float | None:
+    known = [word.confidence for word in words if word.confidence is not None]
+    return sum(known) / len(known) if known else None
+
+
 def rules_on(rules: Iterable[RuleOptions], channel: Channel) -> list[RuleOptions]:
     """The rules that listen to a channel."""
     return [rule for rule in rules if rule.channel in ("any", channel)]
 
 
 def heard_phrases(rules: Iterable[RuleOptions]) -> dict[str, list[str]]:
-    """What each rule puts into the grammar, normalised: its phrases, or `hear` where those are no plain words."""
+    """What each rule puts into the grammar, as configured: its phrases, or `hear` where those are no plain words."""
     plain = ("phrase", "exact")
-    return {
-        rule.name: [normalise(p) for p in (*rule.hear, *(rule.phrases if rule.match in plain else ()))]
-        for rule in rules
-    }
+    return {rule.name: [*rule.hear, *(rule.phrases if rule.match in plain else ())] for rule in rules}
 
 
 class PhraseSpotter:
@@ -175,31 +198,37 @@ class PhraseSpotter:
 
     def spot(self, hypothesis: Hypothesis, position_ms: int) -> list[Spot]:
         """What fires now."""
+        hypothesis = hypothesis.normalised()
         text = hypothesis.text
-        spots = []
+        spots: list[Spot] = []
         for rule in self._rules:
             if rule.name in self._done:
                 continue
-            match = rule.match(text)
-            if match is None:
+            matches = rule.match(text)
+            if not matches:
                 self._seen_ms.pop(rule.name, None)
                 continue
             seen_ms = self._seen_ms.setdefault(rule.name, position_ms)
             stable = not rule.final_only and position_ms - seen_ms >= rule.stable_ms
             if hypothesis.is_final or stable:
-                spots += self._judge(rule, match, hypothesis, position_ms)
+                spots += self._judge(rule, matches, hypothesis, position_ms)
         return spots
 
-    def _judge(self, rule: SpottingRule, match: Match, hypothesis: Hypothesis, position_ms: int) -> list[Spot]:
-        """Fire unless the confidence is too low or the rule rests; a rule met at rest stays silent in this utterance."""
-        words = hypothesis.words[match.first : match.last + 1]
-        known = [word.confidence for word in words if word.confidence is not None]
-        confidence = sum(known) / len(known) if known else None
-        if confidence is not None and confidence < rule.min_confidence:
+    def _judge(
+        self, rule: SpottingRule, matches: Sequence[Match], hypothesis: Hypothesis, position_ms: int
+    ) -> list[Spot]:
+        """Fire on the first match that is sure enough, unless the rule rests; then it stays silent in this utterance."""
+        for match in matches:
+            words = hypothesis.words[match.first : match.last + 1]
+            confidence = _mean_confidence(words)
+            if confidence is None or confidence >= rule.min_confidence:
+                break
+        else:
             return []
         self._done.add(rule.name)
         fired_ms = self._fired_ms.get(rule.name)
         if fired_ms is not None and position_ms - fired_ms < rule.refractory_ms:
             return []
         self._fired_ms[rule.name] = position_ms
-        return [Spot(rule.name, match.phrase, hypothesis.text, confidence, self._seen_ms[rule.name], words[-1].end_ms)]
+        seen_ms = self._seen_ms[rule.name] if match is matches[0] else position_ms
+        return [Spot(rule.name, match.phrase, hypothesis.text, confidence, seen_ms, words[-1].end_ms)]

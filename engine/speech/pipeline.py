@@ -47,6 +47,7 @@ class Pipeline:
         self._lead_frames = frames_of(options.onset_ms) + frames_of(options.preroll_ms)
         self._interval_frames = frames_of(options.partial_interval_ms)
         self._max_frames = frames_of(options.max_utterance_ms)
+        self._overlap_frames = min(CUT_OVERLAP_FRAMES, self._max_frames // 2)
         self._events: list[SpeechEvent] = []
         self._utterance: Utterance | None = None
         self._resume(reader.state)
@@ -73,8 +74,9 @@ class Pipeline:
         gap = self._reader.gap(self._gaps_seen)
         if gap and gap.at <= self._cursor:
             self._cross(gap)
-        elif gap:
-            stop = min(stop, gap.at)
+            gap = self._reader.gap(self._gaps_seen)
+        if gap:
+            stop = min(stop, max(gap.at, self._cursor))  # another gap at the same place waits for the next drain
         begun = self._cursor
         self._gate(stop)
         if self._utterance:
@@ -111,7 +113,7 @@ class Pipeline:
                 continue
             match self._endpointer.push(bool(flag)):
                 case Bound.START:
-                    self._open(max(self._floor, self._cursor - self._lead_frames))
+                    self._open(max(self._floor, self._cursor - self._lead_frames, self._reader.oldest))
                 case Bound.END:
                     self._end(self._cursor)
                 case Bound.NONE:
@@ -120,11 +122,13 @@ class Pipeline:
                 case unexpected:
                     assert_never(unexpected)
 
-    def _open(self, start: int, feed_from: int | None = None) -> None:
-        feed_from = start if feed_from is None else feed_from
-        self._utterance = Utterance(self._recognizers.take(), start, feed_from, feed_from, feed_from)
+    def _open(self, start: int, fed_from: int | None = None) -> None:
+        self._listen(start, start if fed_from is None else fed_from)
         self._spotter.begin()
         self._events.append(UtteranceStarted(self._ms(start)))
+
+    def _listen(self, start: int, fed_from: int) -> None:
+        self._utterance = Utterance(self._recognizers.take(), start, fed_from, fed_from, fed_from)
 
     def _end(self, stop: int) -> None:
         """Hear the utterance to `stop`, take its final hypothesis, give the recognizer back."""
@@ -138,12 +142,12 @@ class Pipeline:
         self._recognizers.give_back(utterance.recognizer)
         self._utterance, self._floor = None, stop
         self._counters.add(Cell.UTTERANCES, 1)
-        self._events.append(UtteranceEnded(self._ms(utterance.start), self._ms(stop)))
+        self._events.append(UtteranceEnded(self._ms(utterance.start), self._ms(stop), hypothesis.text))
 
     def _cut(self) -> None:
         """The utterance is too long: end it and go on in a new one that hears the last second again."""
         self._end(self._cursor)
-        overlap = self._cursor - CUT_OVERLAP_FRAMES
+        overlap = max(self._cursor - self._overlap_frames, self._reader.oldest)
         self._open(overlap)
         self._spotter.begin(overlap_from_ms=self._ms(overlap))
 
@@ -160,13 +164,17 @@ class Pipeline:
         self._floor = self._cursor
 
     def _skip_overwritten(self) -> None:
-        """A writer that lapped us has overwritten frames: go on at the oldest left."""
+        """A writer has overwritten what we were to hear again: go on at the oldest left, in the same utterance."""
         lost = self._reader.oldest - self._cursor
         if lost > 0:
             self._counters.add(Cell.FRAMES_SKIPPED, lost)
             self._cursor = self._floor = self._cursor + lost
-            self.abandon()
-            self._endpointer.close()
+            if self._utterance:
+                start = self._utterance.start
+                self.abandon()
+                self._listen(start, self._cursor)
+            else:
+                self._endpointer.close()
 
     # the recognizer
 
@@ -198,7 +206,7 @@ class Pipeline:
             utterance_start_ms=self._ms(utterance.start),
             phrase_end_ms=self._ms(end),
             audio_position_ms=self._ms(utterance.fed),
-            phrase_end_ns=self._reader.arrival_ns(end),
+            phrase_end_ns=self._reader.arrival_ns(max(end - 1, 0)),
         )
 
     # the books

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from engine.audio.format import frames_of
 from engine.audio.ring import RingReader
-from engine.options import FRAME_MS
 from engine.speech.phrases import Hypothesis
 from engine.speech.recognizer import Recognizer
 
@@ -30,5 +30,5 @@ class Utterance:
         return self.recognizer.partial()
 
     def frame_at(self, end_ms: int) -> int:
-        """The frame in which a word ends whose time the recognizer gave."""
-        return min(self.fed_from + end_ms // FRAME_MS, self.fed)
+        """The first frame after a word that ends where the recognizer said."""
+        return min(self.fed_from + frames_of(end_ms), self.fed)

@@ -7,6 +7,8 @@ import webrtcvad
 from engine.audio.format import SAMPLE_RATE
 from engine.audio.ring import Frames
 
+_RefusedError = webrtcvad._webrtcvad.Error  # noqa: SLF001 (the package does not pass it on)
+
 
 class Vad(Protocol):
     """One channel's detector; it may adapt to the channel, so it is not shared."""
@@ -29,5 +31,5 @@ class WebrtcVad:
     def _verdict(self, row: Frames) -> bool | None:
         try:
             return bool(self._is_speech(row, SAMPLE_RATE))
-        except webrtcvad.Error:
+        except _RefusedError:
             return None

@@ -25,13 +25,13 @@ UNKNOWN_WORDS = ("[unk]", "<unk>", "<UNK>", "[UNK]", "<SPOKEN_NOISE>")  # the mo
 class VoskModel:
     """A loaded model; share it by forking after the load."""
 
-    def __init__(self, path: Path) -> None:
-        """Load from a folder that `model.prepared_model` gave; ModelError where Vosk refuses it."""
+    def __init__(self, path: Path, shown_as: Path | None = None) -> None:
+        """Load from a folder that `model.prepared_model` gave; ModelError, naming `shown_as`, where Vosk refuses it."""
         vosk.SetLogLevel(-1)
         try:
             self._model: Any = vosk.Model(model_path=str(path))
         except Exception as error:
-            raise ModelError(f"model {path}: Vosk can't load it ({error})") from error
+            raise ModelError(f"model {shown_as or path}: Vosk can't load it ({error})") from error
         self.unknown_word = next((word for word in UNKNOWN_WORDS if self.knows(word)), None)
 
     def knows(self, word: str) -> bool:
@@ -39,12 +39,16 @@ class VoskModel:
         return bool(self._model.vosk_model_find_word(word) >= 0)
 
     def recognizer(self, grammar: tuple[str, ...] | None) -> "VoskRecognizer":
-        """A recognizer for these phrases and the unknown word; for any words where `grammar` is None."""
-        if grammar is None:
-            handle = vosk.KaldiRecognizer(self._model, SAMPLE_RATE)
-        else:
-            words = [*grammar, self.unknown_word] if self.unknown_word else [*grammar]
-            handle = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, orjson.dumps(words).decode())
+        """A recognizer for these phrases and the unknown word; for any words where `grammar` is None.
+
+        ModelError where Vosk can't make one: it reads some of a model's files only now.
+        """
+        words = [*(grammar or ()), *([self.unknown_word] if self.unknown_word else [])]
+        limits = () if grammar is None else (orjson.dumps(words).decode(),)
+        try:
+            handle = vosk.KaldiRecognizer(self._model, SAMPLE_RATE, *limits)
+        except Exception as error:
+            raise ModelError(f"model: Vosk can't make a recognizer of it ({error}); a graph is broken") from error
         handle.SetWords(True)
         return VoskRecognizer(handle)
 

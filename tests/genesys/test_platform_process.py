@@ -21,7 +21,7 @@ from engine.genesys.platform_messages import (
     Retried,
     TokenGiven,
     TokenRenewed,
-    up_codec,
+    platform_codec,
 )
 from engine.genesys.platform_process import PlatformProcess
 from engine.packets import PacketPort, socket_pair
@@ -37,7 +37,7 @@ def process():
     command = [sys.executable, "-m", "engine.genesys.platform_process", str(theirs.fileno())]
     child = subprocess.Popen(command, pass_fds=[theirs.fileno()])
     theirs.close()
-    port = PacketPort(ours, up_codec())
+    port = PacketPort(ours, platform_codec())
     yield child, port
     port.close()
     try:

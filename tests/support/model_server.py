@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from tests.support.graphs import graph, lookahead_graph
+
 MODEL = {
     "am/final.mdl": b"<Nnet3> acoustic " * 200,
     "conf/model.conf": b"--frames-per-chunk=51\n",
     "conf/mfcc.conf": b"--sample-frequency=8000\n",
-    "graph/HCLr.fst": bytes(range(256)) * 400,
-    "graph/Gr.fst": b"grammar" * 100,
+    "graph/HCLr.fst": lookahead_graph(),
+    "graph/Gr.fst": graph(),
+    "graph/disambig_tid.int": b"1\n",
     "graph/words.txt": b"<eps> 0\n",
     "graph/phones/word_boundary.int": b"1 nonword\n",
 }

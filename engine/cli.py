@@ -1,0 +1,167 @@
+"""The command line: what a user types, what is printed, and the exit code. No work is done here.
+
+Exit codes: 0 done, 1 it ran and something was not as it should be, 2 the input or configuration is wrong.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+import uvloop
+from rich.console import Console
+
+from engine import __version__, config, demo_cli, doctor, doctor_views, listen_cli, model_views
+from engine.errors import ConfigError, CuelineError, VocabularyError
+from engine.genesys.platform import PlatformClient
+from engine.logs import configure_logging
+from engine.model_store import ModelStore
+from engine.options import GenesysOptions
+from engine.simulator.cli import simulate
+from engine.supervisor import Supervisor
+
+NOT_AS_IT_SHOULD = 1
+WRONG_INPUT = 2
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file; the environment wins over it.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON lines instead of tables.")]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Hears phrases on live Genesys Cloud calls and acts on them. Start with `cueline demo`.",
+)
+models = typer.Typer(no_args_is_help=True, help="Vosk models: list, fetch, check.")
+app.add_typer(models, name="models")
+app.command()(simulate)
+app.command()(listen_cli.listen)
+app.command()(demo_cli.demo)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cueline {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    *, version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False
+) -> None:
+    pass
+
+
+def _stop_with(error: CuelineError) -> typer.Exit:
+    """Say each fault on a line of its own."""
+    faults = error.faults if isinstance(error, ConfigError | VocabularyError) else [str(error)]
+    for fault in faults:
+        typer.secho(f"cueline: {fault}", err=True, fg="red")
+    return typer.Exit(WRONG_INPUT)
+
+
+def _print_rows(rows: list[dict[str, object]]) -> None:
+    for row in rows:
+        typer.echo(orjson.dumps(row, default=str))
+
+
+@app.command()
+def run(config_file: ConfigOption = None) -> None:
+    """Follow conversations, hear phrases, act. Settings come from the environment and the TOML file.
+
+    Needs GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET. GENESYS_CONVERSATION_ID names conversations to follow (more can be
+    added over the admin API), TARGET_KEYWORD the phrases, CUELINE_WEBHOOK_URL where to send them. SIGTERM lets calls end
+    for CUELINE_DRAIN_S; a second one hurries.
+    """
+
+    async def main() -> None:
+        try:
+            await Supervisor(options).run()
+        finally:  # nothing is left to be stopped: from here to the exit a signal changes nothing
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the supervisor listens, there is nothing to stop in order
+    try:
+        options = config.load(config_file, os.environ, lambda text: typer.secho(f"cueline: {text}", err=True))
+        configure_logging(options.log_level)
+        uvloop.run(main())
+    except CuelineError as error:
+        raise _stop_with(error) from error
+
+
+@app.command("doctor")
+def doctor_command(config_file: ConfigOption = None, json: JsonOption = False, calls: int = 60) -> None:
+    """Check model, processors, memory, file limit, credentials and port, and say what to change."""
+
+    async def obtain_token(options: GenesysOptions) -> None:
+        async with PlatformClient(options) as platform:
+            await platform.token()
+
+    configure_logging("error")
+    checks = asyncio.run(doctor.examine(config_file, os.environ, obtain_token, calls))
+    if json:
+        _print_rows(doctor_views.rows(checks))
+    else:
+        Console().print(doctor_views.table(checks))
+    if not doctor_views.healthy(checks):
+        raise typer.Exit(NOT_AS_IT_SHOULD)
+
+
+def _store() -> ModelStore:
+    return ModelStore(config.load_local(None, os.environ).state_dir / "models")
+
+
+@models.command("list")
+def models_list(json: JsonOption = False) -> None:
+    """The models that Cueline knows, and which of them are here."""
+    try:
+        if json:
+            _print_rows(model_views.rows(_store()))
+        else:
+            Console().print(model_views.table(_store()))
+    except CuelineError as error:
+        raise _stop_with(error) from error
+
+
+@models.command("pull")
+def models_pull(name: str) -> None:
+    """Fetch a model, verify its checksum, unpack it; prints its folder. An interrupted pull goes on where it was."""
+    configure_logging("warning")
+    try:
+        with model_views.progress_bar(name, Console(stderr=True)) as progress:
+            path = asyncio.run(_store().pull(name, progress))
+    except CuelineError as error:
+        raise _stop_with(error) from error
+    typer.echo(path)
+
+
+@models.command("verify")
+def models_verify(path: Path) -> None:
+    """Check a model's folder: that every part is there, and that it is what the manifest or the first pull said."""
+    try:
+        verified = _store().verify(path)
+    except CuelineError as error:
+        raise _stop_with(error) from error
+    typer.echo(f"{verified.path}: whole; sha256 {verified.tree_sha256} ({verified.against})")
+
+
+@models.command("path")
+def models_path(name: Annotated[str | None, typer.Argument(help="Default: the model in use.")] = None) -> None:
+    """Where a model lies; without a name, the one that `run` and `listen` would use now."""
+    try:
+        typer.echo(_store().path(name) if name else config.load_local(None, os.environ).speech.model_path)
+    except CuelineError as error:
+        raise _stop_with(error) from error
+
+
+def main() -> None:
+    """Entry point of the `cueline` command."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.exit(app())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""`cueline demo`: simulator and engine as separate processes, a webhook receiver, and what was heard of what was said."""

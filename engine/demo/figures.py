@@ -1,0 +1,75 @@
+"""Figures of the engine, read from its `/metrics`, and percentiles. Pure.
+
+Percentiles of a list are exact (nearest rank). Those of a histogram are interpolated within a bucket, as Prometheus'
+`histogram_quantile` does: the true value lies somewhere between that bucket's bounds.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prometheus_client.parser import text_string_to_metric_families
+
+RANKS = (0.50, 0.95, 0.99)
+Buckets = tuple[tuple[float, float], ...]  # (upper bound in seconds, observations up to it), ascending, the last +Inf
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the engine has counted by now, over all shards."""
+
+    conversations: int = 0  # followed now
+    frames: int = 0
+    dropped: int = 0
+    waiting_frames: int = 0
+    waiting_commands: int = 0
+    audio_s: float = 0.0
+    reconnects: int = 0
+    frame_latency: Buckets = ()
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is followed, nothing waits to be heard or delivered."""
+        return not (self.conversations or self.waiting_frames or self.waiting_commands)
+
+
+def read_metrics(text: str) -> Reading:
+    """Add up the samples of an exposition; ValueError where it is none."""
+    sums: dict[str, float] = defaultdict(float)
+    buckets: dict[float, float] = defaultdict(float)
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            sums[sample.name] += sample.value
+            if sample.name == "cueline_frame_latency_seconds_bucket":
+                buckets[float(sample.labels["le"])] += sample.value
+    return Reading(
+        conversations=int(sums["cueline_conversations"]),
+        frames=int(sums["cueline_frames_total"]),
+        dropped=int(sums["cueline_frames_dropped_total"]),
+        waiting_frames=int(sums["cueline_queue_depth_frames"]),
+        waiting_commands=int(sums["cueline_outbox_pending"]),
+        audio_s=sums["cueline_audio_seconds_total"],
+        reconnects=int(sums["cueline_reconnects_total"]),
+        frame_latency=tuple(sorted(buckets.items())),
+    )
+
+
+def percentile(values: Sequence[float], rank: float) -> float | None:
+    """The smallest value that at least this share of all does not exceed; None of nothing. 0 < rank <= 1."""
+    return sorted(values)[math.ceil(rank * len(values)) - 1] if values else None
+
+
+def bucket_percentile(buckets: Buckets, rank: float) -> float | None:
+    """The same of a histogram, in seconds, interpolated; None of nothing, and beyond the last bound that bound."""
+    wanted = rank * buckets[-1][1] if buckets else 0.0
+    if not wanted:
+        return None
+    lower = below = 0.0
+    for bound, count in buckets:
+        if math.isinf(bound):
+            break
+        if count >= wanted:
+            return lower + (bound - lower) * (wanted - below) / (count - below)
+        lower, below = bound, count
+    return lower

@@ -1,0 +1,205 @@
+"""The engine as a whole: what is made of what, the order of start, and the ladder of stop.
+
+One event loop, every socket. The first TERM or INT starts the ladder: readiness off, no more conversations, calls may end
+until the deadline (not after INT, whose sender waits), rings are heard to their heads, workers end, commands are delivered,
+everything closes in the reverse order of its start. A second signal moves the deadline to now.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+
+from engine.admin.events import EventStream
+from engine.admin.server import AdminParts, AdminServer
+from engine.commands.command import Command
+from engine.commands.dispatcher import Dispatcher
+from engine.commands.outbox import MemoryOutbox
+from engine.commands.rules import Rules
+from engine.commands.sinks import open_sinks
+from engine.errors import RefusedError
+from engine.genesys.platform import PlatformClient
+from engine.intake.conversation import Conversation, ConversationInfo
+from engine.intake.realtime_client import RealtimeConversation
+from engine.intake.registry import Conversations
+from engine.metrics import Metrics, Outcome
+from engine.options import Channel, EngineOptions
+from engine.shards.pool import Pool
+from engine.speech.events import PhraseSpotted
+
+CLOSING_SHARE = 0.4  # of the drain time is kept for rings, workers and commands
+WORKERS_SHARE = 0.5  # of what is left once the calls are gone is kept for workers and commands
+MIN_CLOSING_S = 2.0
+MIN_WORKERS_S = 0.5
+
+log = structlog.get_logger(__name__)
+
+
+class Supervisor:
+    """One engine. `run` is called once, on the loop that all of it lives on."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._deadline = self._call_deadline = 0.0  # loop time, set by the first signal
+        self._starting: asyncio.Task[None] | None = None
+        self._model_loaded = False
+        self._rules = Rules(options.rules)
+        self._platform = PlatformClient(options.genesys)
+        self._pool = Pool(
+            options.shards,
+            options.speech,
+            options.rules,
+            log_level=options.log_level,
+            on_spotted=self._on_spotted,
+            on_channel_failed=self._on_channel_failed,
+        )
+        self._metrics = Metrics(self._pool.readings)
+        self._metrics.token_life_from(lambda: self._platform.token_seconds_left(time.monotonic()))
+        self._events = EventStream(self._metrics.event_lost)
+        self._conversations = Conversations({"realtime": self._follow}, self._metrics, self._on_conversation)
+        parts = AdminParts(self._conversations, self._readiness, self._metrics, self._events)
+        self._admin = AdminServer(options.admin, parts)
+        self._dispatcher: Dispatcher | None = None
+
+    async def run(self) -> None:
+        """Start, serve until a signal, stop. CuelineError where the start fails; nothing is left either way."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._on_signal, number)
+        async with AsyncExitStack() as stack:
+            self._starting = self._loop.create_task(self._start(stack))
+            try:
+                await self._starting
+            except asyncio.CancelledError:
+                log.info("stopped while starting")
+                return
+            await self._stop.wait()
+            await self._drain()
+
+    # start
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        """Each part is closed by the stack in the reverse order, as far as it came."""
+        await stack.enter_async_context(self._platform)
+        sinks = await stack.enter_async_context(open_sinks(self._options.sinks, self._platform))
+        self._dispatcher = Dispatcher(
+            sinks, MemoryOutbox(self._options.outbox.capacity), self._metrics, self._on_outcome
+        )
+        stack.push_async_callback(self._dispatcher.close)
+        stack.push_async_callback(self._stop_pool)
+        prepared = await self._pool.start()
+        self._model_loaded = True
+        speech = self._options.speech
+        self._metrics.model_loaded(speech.model_path.name, speech.decoding, str(speech.frames_per_chunk))
+        stack.push_async_callback(self._admin.stop)
+        await self._admin.start()
+        stack.callback(self._events.close)
+        log.info(
+            "cueline is up",
+            admin=self._admin.url,
+            shards=self._options.shards.count,
+            rules=len(self._options.rules),
+            model=speech.model_path.name,
+            model_load_ms=prepared.load_ms,
+        )
+        self._follow_configured()
+
+    def _follow_configured(self) -> None:
+        for conversation_id in self._options.genesys.conversation_ids:
+            try:
+                self._conversations.add(conversation_id)
+            except RefusedError as error:
+                log.error("conversation refused", conversation_id=conversation_id, reason=error.reason)  # noqa: TRY400
+
+    async def _follow(self, conversation: Conversation) -> None:
+        follower = RealtimeConversation(conversation, self._options.genesys, self._platform, self._pool, self._metrics)
+        await follower.run()
+
+    # what happens
+
+    def _on_spotted(self, conversation_id: str, channel: Channel, event: PhraseSpotted) -> None:
+        spotted_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        command = self._rules.command_for(conversation_id, channel, event, spotted_at)
+        if command is None or self._dispatcher is None:
+            return
+        self._metrics.phrase_spotted(event.rule)
+        self._events.publish(
+            "phrase",
+            {
+                "conversation_id": conversation_id,
+                "channel": channel,
+                "rule": event.rule,
+                "phrase": event.phrase,
+                "confidence": event.confidence,
+                "fired_on": event.fired_on,
+                "phrase_end_ms": event.phrase_end_ms,
+                "spotted_at": spotted_at,
+            },
+        )
+        self._dispatcher.offer(command)
+
+    def _on_channel_failed(self, conversation_id: str, channel: Channel, error: str) -> None:
+        log.error("channel can't be heard", conversation_id=conversation_id, channel=channel, error=error)
+        self._conversations.fail(conversation_id)
+
+    def _on_conversation(self, info: ConversationInfo) -> None:
+        self._events.publish("conversation", asdict(info))
+
+    def _on_outcome(self, command: Command, sink: str, outcome: Outcome) -> None:
+        self._events.publish(
+            "command", {"id": command.idempotency_key, "rule": command.rule, "sink": sink, "outcome": outcome}
+        )
+
+    def _readiness(self) -> dict[str, bool]:
+        return {
+            "model_loaded": self._model_loaded,
+            "shards_up": self._pool.all_up,
+            "not_draining": not self._stop.is_set(),
+            "capacity_left": self._pool.has_capacity,
+        }
+
+    # stop
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        if self._stop.is_set():
+            log.warning("hurrying", signal=number.name)
+            self._deadline = self._loop.time()
+            self._hurry.set()
+            return
+        self._stop.set()
+        grace_s = 0.0 if number == signal.SIGINT else self._options.drain_s
+        log.info("stopping", signal=number.name, grace_s=grace_s)
+        self._deadline = self._loop.time() + max(grace_s, MIN_CLOSING_S)
+        self._call_deadline = self._loop.time() + grace_s * (1 - CLOSING_SHARE)
+        if self._starting and not self._starting.done():
+            self._starting.cancel()  # once: a second time would cut off its own cleaning up
+
+    async def _drain(self) -> None:
+        """The ladder down to the delivered commands; the stack closes the rest."""
+        await self._unless_hurried(self._conversations.drain(self._call_deadline), self._call_deadline)
+        await self._conversations.drain(self._loop.time())
+        workers_s = WORKERS_SHARE * (self._deadline - self._loop.time())
+        await self._unless_hurried(self._pool.drained(), self._deadline - workers_s)
+        await self._stop_pool()
+        if self._dispatcher:
+            await self._unless_hurried(self._dispatcher.flush(self._deadline), self._deadline)
+
+    async def _unless_hurried(self, step: Coroutine[Any, Any, object], deadline: float) -> None:
+        """Do a step until it is done, the deadline has come, or a second signal has."""
+        tasks = {self._loop.create_task(step), self._loop.create_task(self._hurry.wait())}
+        await asyncio.wait(tasks, timeout=max(0.0, deadline - self._loop.time()), return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _stop_pool(self) -> None:
+        """After a drain, or by the stack when the start failed; the second time it does nothing."""
+        await self._pool.stop(max(MIN_WORKERS_S, self._deadline - self._loop.time()))

@@ -1,0 +1,225 @@
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from engine.audio.format import FRAME_BYTES, FRAME_MS
+from engine.errors import RefusedError
+from engine.shards.messages import Drain, RingFailed, Spotted
+from engine.speech.events import PhraseSpotted
+from engine.stats import Cell
+from tests.support.shards import (
+    SECOND,
+    Ear,
+    heard,
+    make_pool,
+    play,
+    private_bytes,
+    recording,
+    running_pool,
+    voluntary_switches,
+)
+from tests.support.waiting import until
+
+ONE = ("external",)
+BOTH = ("external", "internal")
+LATEST_MS = 1500  # a phrase's end in the audio to where it was spotted
+MB = 2**20
+
+
+async def test_phrases_arrive_with_their_conversation_and_channel(ear):
+    first, second, third = recording(1), recording(2), recording(3)
+    async with running_pool(ear, count=2) as pool:
+        leases = {"a": pool.lease("a", BOTH), "b": pool.lease("b", ONE)}
+        async with asyncio.TaskGroup() as plays:
+            plays.create_task(play(leases["a"].feed("external"), first.pcm))
+            plays.create_task(play(leases["a"].feed("internal"), second.pcm))
+            plays.create_task(play(leases["b"].feed("external"), third.pcm))
+        for lease in leases.values():
+            lease.release()
+        await asyncio.wait_for(pool.drained(), 30)
+    for conversation, channel, said in (
+        ("a", "external", first.said),
+        ("a", "internal", second.said),
+        ("b", "external", third.said),
+    ):
+        found = [event for *place, event in ear.spotted if place == [conversation, channel]]
+        assert [event.phrase for event in found] == [phrase for phrase, _, _ in said]
+        for event, (phrase, start_ms, end_ms) in zip(found, said, strict=True):
+            assert event.rule == phrase.replace(" ", "-")
+            assert start_ms < event.audio_position_ms < end_ms + LATEST_MS
+            assert event.utterance_start_ms <= start_ms < event.phrase_end_ms <= event.audio_position_ms
+    assert ear.failed == []
+
+
+async def test_a_gap_moves_positions_on(ear):
+    call = recording(1)
+    (phrase, start_ms, end_ms), *_ = call.said
+    async with running_pool(ear) as pool:
+        feed = pool.lease("a", ONE).feed("external")
+        feed.push(call.part(0, 200))
+        feed.mark_gap(60_000)
+        feed.push(call.part(start_ms - 1000, end_ms + 1500))
+        await until(lambda: ear.spotted)
+        (event,) = (event for _, _, event in ear.spotted)
+    assert event.phrase == phrase
+    begin_ms = 60_200 + 1000  # of the phrase, now
+    assert begin_ms < event.audio_position_ms < begin_ms + end_ms - start_ms + LATEST_MS
+
+
+async def test_a_ring_is_free_again_once_its_audio_was_heard(ear):
+    call = recording(1)
+    (phrase, start_ms, end_ms), *_ = call.said
+    async with running_pool(ear, rings=1) as pool:
+        assert pool.has_capacity
+        lease = pool.lease("a", ONE)
+        assert not pool.has_capacity
+        feed = lease.feed("external")
+        feed.push(call.part(start_ms - 1500, end_ms))
+        lease.release()
+        with pytest.raises(RefusedError) as refusal:
+            pool.lease("b", ONE)
+        assert refusal.value.reason == "capacity"
+        feed.push(call.part(0, 1000))  # too late: goes nowhere
+        await asyncio.wait_for(pool.drained(), 30)
+        assert ear.phrases("a") == [phrase]
+        assert pool.has_capacity
+        (reading,) = pool.readings()
+        assert reading.cells[Cell.FRAMES] == len(call.part(start_ms - 1500, end_ms)) // FRAME_BYTES
+        lease.release()  # again: nothing
+        again = pool.lease("b", ONE)
+        await play(again.feed("external"), call.part(start_ms - 1500, end_ms + 1500))
+        await until(lambda: ear.phrases("b") == [phrase])
+
+
+async def test_refusals_name_their_reason(ear):
+    async with running_pool(ear, count=2, rings=2) as pool:
+        pool.lease("a", BOTH)
+        with pytest.raises(RefusedError, match="a is already followed") as refusal:
+            pool.lease("a", ONE)
+        assert refusal.value.reason == "duplicate"
+        pool.lease("b", ONE)
+        with pytest.raises(RefusedError, match="no shard has a free ring") as refusal:
+            pool.lease("c", BOTH)
+        assert refusal.value.reason == "capacity"
+        pool.lease("c", ONE)
+        assert not pool.has_capacity
+    with pytest.raises(RefusedError, match="stopping") as refusal:
+        pool.lease("d", ONE)
+    assert refusal.value.reason == "draining"
+
+
+async def test_before_the_start_there_is_no_capacity(ear):
+    pool = make_pool(ear)
+    assert not pool.all_up
+    assert not pool.has_capacity
+    assert list(pool.readings()) == []
+    with pytest.raises(RefusedError):
+        pool.lease("a", ONE)
+    await pool.stop(1)
+
+
+async def test_drained_waits_for_every_lease(ear):
+    async with running_pool(ear) as pool:
+        await asyncio.wait_for(pool.drained(), 1)
+        first, second = pool.lease("a", ONE), pool.lease("b", ONE)
+        first.release()
+        waiting = asyncio.ensure_future(pool.drained())
+        await until(lambda: len(pool._leases) == 1)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        second.release()
+        await asyncio.wait_for(waiting, 10)
+
+
+async def test_what_a_full_ring_loses_is_counted_and_latency_and_depth_are_read(ear):
+    async with running_pool(ear, slots=64) as pool:
+        lease = pool.lease("a", ONE)
+        lease.feed("external").push(bytes(2 * SECOND))
+        (reading,) = pool.readings()
+        assert reading.overrun_frames == 100 - 48
+        await heard(lease.feed("external"))
+        (reading,) = pool.readings()
+        assert reading.cells[Cell.FRAMES] == 48
+        assert sum(reading.cells[Cell.LATENCY_FIRST :]) == 48
+        assert reading.queue_depth_frames == 0
+        assert 0 <= reading.utilization_ratio <= 1
+
+
+async def test_leases_that_outlive_the_pool_end_with_it(ear):
+    async with running_pool(ear) as pool:
+        lease = pool.lease("a", ONE)
+    await asyncio.wait_for(pool.drained(), 1)
+    lease.feed("external").push(bytes(SECOND))
+    lease.release()
+    assert list(pool.readings()) == []
+
+
+async def test_a_channel_that_failed_is_told_of_and_its_feed_writes_into_nobody_elses_ring(ear):
+    async with running_pool(ear, rings=1) as pool:
+        failed = pool.lease("a", ONE)
+        (number,) = pool._feeds
+        pool._receive(RingFailed(0, number, "LookupError"))
+        assert ear.failed == [("a", "external", "LookupError")]
+        other = pool.lease("b", ONE)
+        failed.feed("external").push(bytes(SECOND))
+        assert other.feed("external").queue_depth_frames == 0
+        pool._receive(RingFailed(0, number, "LookupError"))  # late words about a lease that ended
+        pool._receive(Spotted(number, PhraseSpotted("a", "a", "a", None, "partial", 0, 1, 2, 3)))
+        assert (len(ear.failed), ear.spotted) == (1, [])
+        failed.release()
+
+
+async def test_a_message_of_the_wrong_direction_is_a_fault(ear):
+    pool = make_pool(ear)
+    with pytest.raises(TypeError, match="not for a supervisor: Drain"):
+        pool._receive(Drain())
+
+
+async def test_silent_rings_cost_next_to_nothing(ear):
+    """30 open rings without audio: the work loop turns for its heartbeat only."""
+    async with running_pool(ear, rings=30) as pool:
+        leases = [pool.lease(f"{number}", ONE) for number in range(30)]
+        shard, (pid,) = pool._workers.shards[0], pool.worker_pids
+        beats = [0.0]
+
+        def pauses_s() -> list[float]:
+            beat = float(shard.arena.cells[Cell.HEARTBEAT_NS])
+            if beat != beats[-1]:
+                beats.append(beat)
+            return [(after - before) / 1e9 for before, after in pairwise(beats[1:])]
+
+        await until(lambda: max(pauses_s(), default=0) > 0.2)  # it has opened all of them
+        del beats[1:]
+        before = voluntary_switches(pid)
+        await until(lambda: len(pauses_s()) >= 6)
+        assert voluntary_switches(pid) - before <= 3 * 7  # about one sleep a turn
+        assert min(pauses_s()) > 0.2
+        for lease in leases:
+            lease.release()
+        await asyncio.wait_for(pool.drained(), 10)
+
+
+async def test_each_further_worker_adds_little_memory(ear, record_property):
+    async with running_pool(ear, count=2) as pool:
+        for conversation_id in ("a", "b"):  # bounded loads put one on each
+            feed = pool.lease(conversation_id, ONE).feed("external")
+            await play(feed, recording(1).pcm)
+            await heard(feed)
+        assert all(reading.cells[Cell.UTTERANCES] for reading in pool.readings())
+        used_mb = [round(private_bytes(pid) / MB, 1) for pid in pool.worker_pids]
+    record_property("private_mb_per_worker", used_mb)
+    assert max(used_mb) <= 60
+
+
+async def test_frames_are_counted_in_milliseconds_of_audio(ear: Ear):
+    async with running_pool(ear) as pool:
+        lease = pool.lease("a", ONE)
+        await play(lease.feed("external"), recording(1).part(0, 8000))
+        await heard(lease.feed("external"))
+        cells = pool.readings()[0].cells
+        assert cells[Cell.FRAMES] * FRAME_MS == 8000
+        assert cells[Cell.VOICED_S] + cells[Cell.UNVOICED_S] == pytest.approx(8.0)
+        assert cells[Cell.DECODE_S] > 0
+        assert cells[Cell.RECOGNIZERS] >= 1
+        assert cells[Cell.UTTERANCES] >= 1
