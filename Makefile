@@ -29,10 +29,9 @@ test: $(READY) ## the tests
 
 check: lint types cover ## everything that has to pass before a commit; CI runs this
 
-lint: $(READY) ## form, mistakes, import levels
+lint: $(READY) ## form and mistakes
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/lint-imports
 
 types: $(READY) ## mypy, strict
 	@$(BIN)/mypy

@@ -1,14 +1,19 @@
-"""`cueline`, and `python -m engine`.
+"""`cueline`, and `python -m engine`: the command line, imported where Ctrl-C is already expected."""
 
-The program takes half a second to load. A Ctrl-C before that is over ends it at once and without a traceback: nothing has
-begun yet that would have to be ended in order.
-"""
+import sys
 
-import signal
+INTERRUPTED = 130
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from engine.cli import main  # noqa: E402 - after the line above, or it would come too late
+def main() -> None:
+    """Run the command line; Ctrl-C ends it without a traceback, also while it is still being imported."""
+    try:
+        from engine.cli import app  # noqa: PLC0415 (takes a second, in which somebody may press Ctrl-C)
+
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
 
 if __name__ == "__main__":
     main()

@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 it ran and something was not as it should be, 2 the input 
 import asyncio
 import os
 import signal
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +31,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON lines instead of 
 
 app = typer.Typer(
     no_args_is_help=True,
+    rich_markup_mode="markdown",  # flows paragraphs to the terminal's width
     pretty_exceptions_enable=False,
     help="Hears phrases on live Genesys Cloud calls and acts on them. Start with `cueline demo`.",
 )
@@ -145,7 +145,11 @@ def models_verify(path: Path) -> None:
         verified = _store().verify(path)
     except CuelineError as error:
         raise _stop_with(error) from error
-    typer.echo(f"{verified.path}: whole; sha256 {verified.tree_sha256} ({verified.against})")
+    known = verified.against != "nothing"
+    said = (
+        f"whole, as in the {verified.against}" if known else "every part is there; nothing is known to compare it with"
+    )
+    typer.echo(f"{verified.path}: {said}; sha256 {verified.tree_sha256}")
 
 
 @models.command("path")
@@ -155,13 +159,3 @@ def models_path(name: Annotated[str | None, typer.Argument(help="Default: the mo
         typer.echo(_store().path(name) if name else config.load_local(None, os.environ).speech.model_path)
     except CuelineError as error:
         raise _stop_with(error) from error
-
-
-def main() -> None:
-    """Entry point of the `cueline` command."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(app())
-
-
-if __name__ == "__main__":
-    main()

@@ -46,8 +46,10 @@ def complete_rules(draft: Draft) -> None:
 def replace_rules(draft: Draft, phrases: Sequence[str], origin: str) -> None:
     """One rule per phrase, instead of the file's and the environment's; `origin` is what faults call them."""
     draft.environ.pop(TARGET_KEYWORD, None)
-    distinct = {" ".join(phrase.casefold().split()): phrase for phrase in reversed(phrases)}
-    draft.raw["rules"] = _rules_of([*distinct.values()][::-1])
+    distinct: dict[str, str] = {}
+    for phrase in phrases:
+        distinct.setdefault(" ".join(phrase.casefold().split()), phrase)
+    draft.raw["rules"] = _rules_of([*distinct.values()])
     draft.origins[("rules",)] = origin
 
 

@@ -190,7 +190,8 @@ class Supervisor:
         await self._unless_hurried(self._pool.drained(), self._deadline - workers_s)
         await self._stop_pool()
         if self._dispatcher:
-            await self._unless_hurried(self._dispatcher.flush(self._deadline), self._deadline)
+            await self._unless_hurried(self._dispatcher.flush(self._deadline + 1), self._deadline)
+            await self._dispatcher.flush(self._loop.time())  # says what is left
 
     async def _unless_hurried(self, step: Coroutine[Any, Any, object], deadline: float) -> None:
         """Do a step until it is done, the deadline has come, or a second signal has."""

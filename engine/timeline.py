@@ -123,21 +123,20 @@ def _draw_wave(axes: Axes, channel: ChannelHeard) -> None:
     axes.set_ylabel("% of full scale", color=INK, fontsize=9)
     axes.grid(axis="x", color=FAINT)
     axes.set_axisbelow(True)
-    for said in channel.utterances:
-        axes.axvspan(said.start_ms / 1000, said.end_ms / 1000, color=UTTERANCE, alpha=0.14, linewidth=0, zorder=0)
-    _draw_marks(axes, channel, -peak * 0.86)
+    whole = (-peak, 2 * peak)
+    axes.broken_barh(_utterances(channel), whole, color=UTTERANCE, alpha=0.14, linewidth=0, zorder=0)
+    _draw_marks(axes, channel, whole)
 
 
-def _draw_marks(axes: Axes, channel: ChannelHeard, heard_y: float) -> None:
+def _draw_marks(axes: Axes, channel: ChannelHeard, whole: tuple[float, float]) -> None:
     """Where phrases were said and heard; finer where there are many, so that the waveform still shows."""
     many = len(channel.spotted) > MANY
-    for event in channel.spotted:
-        axes.axvspan(
-            event.phrase_end_ms / 1000, event.audio_position_ms / 1000, color=PHRASE, alpha=0.3, linewidth=0, zorder=0
-        )
-        axes.axvline(event.phrase_end_ms / 1000, color=PHRASE, linewidth=0.5 if many else 1.4)
+    said_s = [event.phrase_end_ms / 1000 for event in channel.spotted]
     heard_s = [event.audio_position_ms / 1000 for event in channel.spotted]
-    heard = axes.plot(heard_s, [heard_y] * len(heard_s), linestyle="", marker="^", color=PHRASE, clip_on=False)
+    waits = [(said, heard - said) for said, heard in zip(said_s, heard_s, strict=True)]
+    axes.broken_barh(waits, whole, color=PHRASE, alpha=0.3, linewidth=0, zorder=0)
+    axes.vlines(said_s, whole[0], -whole[0], color=PHRASE, linewidth=0.5 if many else 1.4)
+    heard = axes.plot(heard_s, [0.86 * whole[0]] * len(heard_s), linestyle="", marker="^", color=PHRASE, clip_on=False)
     heard[0].set_markersize(2.5 if many else 6)
 
 
@@ -145,13 +144,17 @@ def _draw_lanes(axes: Axes, channel: ChannelHeard) -> None:
     """Two lanes of bars."""
     edges = np.flatnonzero(np.diff(channel.voiced.astype(np.int8), prepend=0, append=0)).reshape(-1, 2) * FRAME_S
     axes.broken_barh([(begin, end - begin) for begin, end in edges], (1.12, 0.76), color=VOICED, linewidth=0)
-    spans = [(said.start_ms / 1000, (said.end_ms - said.start_ms) / 1000) for said in channel.utterances]
-    axes.broken_barh(spans, (0.12, 0.76), color=UTTERANCE, linewidth=0)
+    axes.broken_barh(_utterances(channel), (0.12, 0.76), color=UTTERANCE, linewidth=0)
     axes.set_ylim(0, 2)
     axes.set_yticks([0.5, 1.5], ["utterances", "voiced"])
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=FAINT)
     axes.set_axisbelow(True)
+
+
+def _utterances(channel: ChannelHeard) -> list[tuple[float, float]]:
+    """Begin and length of each, in seconds."""
+    return [(said.start_ms / 1000, (said.end_ms - said.start_ms) / 1000) for said in channel.utterances]
 
 
 def _draw_labels(axes: Axes, channel: ChannelHeard) -> int:

@@ -480,7 +480,8 @@ def test_listening_needs_no_credentials_and_the_command_line_lies_over_everythin
 
 def test_faults_of_listening_name_what_was_typed(tmp_path: Path) -> None:
     file = written(tmp_path, '[[rules]]\nname = "a"\nphrases = ["one"]\nfire_on = "final"\nmin_confidence = 0.5\n')
-    regex = written(tmp_path / "..", '[[rules]]\nname = "r"\nphrases = ["one|two"]\nmatch = "regex"\n')
+    (tmp_path / "regex").mkdir()
+    regex = written(tmp_path / "regex", '[[rules]]\nname = "r"\nphrases = ["one|two"]\nmatch = "regex"\n')
     for config, said, expected in (
         (None, CommandLine(("",)), '--phrase = "": must have at least 1 character'),
         (None, CommandLine(decoding="loosely"), '--decoding = "loosely": '),

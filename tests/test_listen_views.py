@@ -59,7 +59,7 @@ def test_rows_hold_no_words_but_the_phrase_unless_asked_for():
     assert [row["event"] for row in plain] == ["phrase", "file"]
     assert "well" not in str(plain)
     assert [row["event"] for row in rows(file, with_words=True)] == ["phrase", "utterance", "utterance", "file"]
-    assert list(transcript(file))[0] == "a.wav external 00:01.0–00:02.0  well [unk] then"
+    assert next(transcript(file)) == "a.wav external 00:01.0–00:02.0  well [unk] then"
 
 
 def test_the_bar_tells_position_length_and_speed():

@@ -56,7 +56,7 @@ def test_two_channels_one_above_the_other(tmp_path):
         assert abs(np.median(columns) - x_of(at_s, 20)) < 30
 
 
-@pytest.mark.parametrize("duration_s", [0.02, 0.5, 5, 59.9, 600, 3600, 100_000])
+@pytest.mark.parametrize("duration_s", [0.02, 0.5, 5, 59.9, 600, 3600, 20_000])
 def test_any_length(tmp_path, duration_s):
     events = [spotted("transfer me", round(duration_s * 500))]
     pixels = drawn(file_heard("a.wav", channel_heard("external", events, duration_s)), tmp_path)

@@ -8,6 +8,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -66,9 +67,7 @@ def bucket_percentile(buckets: Buckets, rank: float) -> float | None:
     if not wanted:
         return None
     lower = below = 0.0
-    for bound, count in buckets:
-        if math.isinf(bound):
-            break
+    for bound, count in takewhile(lambda bucket: math.isfinite(bucket[0]), buckets):
         if count >= wanted:
             return lower + (bound - lower) * (wanted - below) / (count - below)
         lower, below = bound, count

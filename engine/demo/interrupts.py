@@ -14,7 +14,9 @@ class Interrupts:
         self.number: int | None = None
         self.hurry = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
 
     def __enter__(self) -> Self:
         for number in SIGNALS:
@@ -29,6 +31,6 @@ class Interrupts:
     def _on_signal(self, number: signal.Signals) -> None:
         if self.number is not None:
             self.hurry.set()
-        elif self._task:
-            self.number = number
-            self._task.cancel()
+            return
+        self.number = number
+        self._task.cancel()

@@ -10,6 +10,8 @@ from engine.demo.calls import PlayedCall, most_at_once, phrases_of
 from engine.demo.figures import RANKS, Reading, bucket_percentile, percentile
 from engine.demo.scoring import Delivery, Score, score
 
+FRAMES_MISSING = "The dropped frames explain it: audio was missing, and places in it have moved."
+
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
@@ -120,19 +122,20 @@ def _missed(result: Result) -> Iterator[str]:
     if missed:
         first = missed[0]
         recording = result.speech / f"{first.call.partition(' #')[0]}.wav"
-        were = "was" if len(missed) == 1 else "were"
+        listen = f"Hear the recording alone: cueline listen {recording} --phrase {first.phrase!r}"
         yield (
-            f"{counted(len(missed), 'phrase')} of {result.scene.score.said} {were} not heard. If no frame was dropped, hear"
-            f" the recording alone: cueline listen {recording} --phrase {first.phrase!r}"
+            f"{counted(len(missed), 'phrase')} of {result.scene.score.said} not heard. "
+            f"{FRAMES_MISSING if result.scene.reading.dropped else listen}"
         )
 
 
 def _false(result: Result) -> Iterator[str]:
     false = result.scene.score.false
     if false:
+        advice = 'A rule with fire_on = "final" or a longer stable_ms is less easily fooled.'
         yield (
-            f"{counted(len(false), 'command')} came for nothing that was said. Hear the recording alone; a rule with"
-            ' fire_on = "final" or a longer stable_ms is less easily fooled.'
+            f"{counted(len(false), 'command')} for nothing that was said. "
+            f"{FRAMES_MISSING if result.scene.reading.dropped else advice}"
         )
 
 
@@ -149,7 +152,7 @@ def _unsigned(result: Result) -> Iterator[str]:
 def _dropped(result: Result) -> Iterator[str]:
     if dropped := result.scene.reading.dropped:
         yield (
-            f"{counted(dropped, 'frame')} had to be dropped: this machine was too busy for"
+            f"{counted(dropped, 'frame')} dropped: this machine was too busy for"
             f" {counted(result.calls_at_once, 'call')} at once. Close other programs, or try fewer calls (--calls)."
         )
 

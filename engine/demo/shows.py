@@ -18,9 +18,7 @@ from engine.demo.timeline import sums, timeline
 REFRESHES_PER_S = 8
 PLAIN_WIDTH = 140
 PLAIN_EVERY_NS = 5_000_000_000
-INTRODUCTION = (
-    "Simulated phone calls, all at once, heard on this machine alone: no cloud, no credentials. Ctrl-C ends it."
-)
+INTRODUCTION = "simulated phone calls, heard on this machine alone. Ctrl-C ends it."
 
 
 class Show(conduct.Show, Protocol):

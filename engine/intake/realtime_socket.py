@@ -25,6 +25,8 @@ TOO_LARGE = 1009
 NO_CLOSE = 1006  # the connection was lost without a close
 MAX_SOCKET_MESSAGE_BYTES = 4 * MAX_MESSAGE_BYTES  # up to here the session leaves it out, beyond it the socket is closed
 
+_HINT = "check the network, GENESYS_REGION and GENESYS_REALTIME_URL"
+
 _log = logging.getLogger("cueline.websockets")
 _log.setLevel(logging.CRITICAL + 1)
 _log.propagate = False
@@ -79,9 +81,8 @@ class RealtimeSocket:
             wait_s = retry_after_header(answer.headers.get("Retry-After"), utc_now())
             raise SocketRefusedError(answer.status_code, answer.reason_phrase, wait_s) from error
         except (OSError, WebSocketException) as error:
-            raise SocketFailedError(
-                f"{options.realtime_url} can't be reached: {error or type(error).__name__}"
-            ) from error
+            where = options.realtime_url.partition("?")[0]  # the rest may be a secret
+            raise SocketFailedError(f"{where} can't be reached: {error or type(error).__name__}; {_HINT}") from error
         return cls(connection, options.connect_timeout_s)
 
     async def receive(self) -> bytes:

@@ -31,6 +31,7 @@ class RingFeed:
         lost = self._framer.push(chunk, time.monotonic_ns())
         if lost:
             self._on_lost(lost)
+            self._writer.mark_gap(lost)  # nothing is glued across what is missing, and positions stay true
         self._doorbell.mark()
 
     def mark_gap(self, gap_ms: int) -> None:

@@ -36,10 +36,10 @@ class EndpointerOptions:
 class Endpointer:
     """One channel's gate."""
 
-    def __init__(self, options: EndpointerOptions, *, is_open: bool = False) -> None:
+    def __init__(self, options: EndpointerOptions) -> None:
         self._options = options
         self._run = 0
-        self.is_open = is_open
+        self.is_open = False
 
     def push(self, voiced: bool) -> Bound:
         """Count frames that disagree with the present state; enough of them in a row flip it."""
@@ -52,6 +52,10 @@ class Endpointer:
         self.is_open, self._run = not self.is_open, 0
         return Bound.START if self.is_open else Bound.END
 
+    def open(self) -> None:
+        """Open the gate from outside (an utterance that a predecessor had begun)."""
+        self.is_open, self._run = True, 0
+
     def close(self) -> None:
-        """Shut the gate from outside (a gap, the end of the channel, an utterance cut for its length)."""
+        """Shut the gate from outside (a gap, the end of the channel)."""
         self.is_open, self._run = False, 0

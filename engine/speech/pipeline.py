@@ -56,10 +56,10 @@ class Pipeline:
         self._cursor = self._floor = max(state.safe, self._reader.oldest)
         self._counted = state.tail  # what a predecessor has counted is not counted again
         self._gaps_seen, self._gap_frames = state.gaps_seen, state.gap_frames
-        self._armed_from = 0
+        self._onset_by = (
+            self._cursor + self._lead_frames
+        )  # where the gate of a replayed utterance is open at the latest
         if state.utterance:
-            self._endpointer.is_open = True
-            self._armed_from = self._cursor + self._lead_frames  # the pre-roll is silence and must not end it
             self._open(state.utterance - 1, self._cursor)
 
     @property
@@ -109,9 +109,11 @@ class Pipeline:
         for flag in verdicts:
             self._cursor += 1
             self._count_verdict(flag)
-            if self._cursor <= self._armed_from:
-                continue
+            if self._replays_pre_roll and self._cursor > self._onset_by:
+                self._endpointer.open()
             match self._endpointer.push(bool(flag)):
+                case Bound.START if self._utterance:
+                    pass  # the onset of a replayed utterance, heard again
                 case Bound.START:
                     self._open(max(self._floor, self._cursor - self._lead_frames, self._reader.oldest))
                 case Bound.END:
@@ -121,6 +123,11 @@ class Pipeline:
                         self._cut()
                 case unexpected:
                     assert_never(unexpected)
+
+    @property
+    def _replays_pre_roll(self) -> bool:
+        """Whether a predecessor's utterance is open whose onset was not met again: its pre-roll must not end it."""
+        return self._utterance is not None and not self._endpointer.is_open
 
     def _open(self, start: int, fed_from: int | None = None) -> None:
         self._listen(start, start if fed_from is None else fed_from)

@@ -31,7 +31,9 @@ class VoskModel:
         try:
             self._model: Any = vosk.Model(model_path=str(path))
         except Exception as error:
-            raise ModelError(f"model {shown_as or path}: Vosk can't load it ({error})") from error
+            raise ModelError(
+                f"model {shown_as or path}: Vosk can't load it ({error}): it is broken or truncated"
+            ) from error
         self.unknown_word = next((word for word in UNKNOWN_WORDS if self.knows(word)), None)
 
     def knows(self, word: str) -> bool:

@@ -67,3 +67,10 @@ def test_json_tells_each_phrase_once(capfdbinary):
 @pytest.mark.parametrize(("as_json", "kind"), [(True, JsonShow), (False, PlainShow)])
 def test_what_stdout_is_decides(as_json, kind, capfd):
     assert isinstance(show_for(as_json=as_json), kind)
+
+
+def test_a_terminal_shows_the_view_in_motion(monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    shown = show_for(as_json=False)
+    shown.close()
+    assert isinstance(shown, TerminalShow)

@@ -68,7 +68,7 @@ IN_TURN = {
 async def world(tmp_path_factory):
     """A login server that fails twice, then all calls whose faults know them, followed to their ends."""
     speech = short_speech(tmp_path_factory.mktemp("speech"), {DROPPED: 18_000}, SHORT_MS)
-    words = ("--speech", speech, "--calls", 34, "--speed", 4, "--fragment", "random")
+    words = ("--speech", speech, "--calls", 34, "--speed", 4, "--fragment", 1000)
     async with receiver() as hook, simulator(*words, "--fault", "token_500", "--fault", "token_429") as cloud:
         for number, (fault, *_) in REFUSED.items():
             await cloud.arm(**fault, conversation_id=cloud.ids[number - 1])

@@ -111,3 +111,11 @@ async def test_a_new_feed_finds_its_ring_empty(channel):
     feed = RingFeed(channel.arena.ring(0), channel.bell, channel.count)
     assert feed.queue_depth_frames == 0
     assert channel.reader.gap(0) is None
+
+
+async def test_lost_frames_are_a_gap_so_that_positions_stay_true(channel):
+    channel.feed.push(bytes(FRAME_BYTES * (SLOTS + 3)))
+    gap = channel.reader.gap(0)
+    assert gap is not None
+    assert gap.at + gap.frames == SLOTS + 3
+    assert gap.frames == channel.lost

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from engine.commands.rules import Rules
 from engine.errors import ModelError
@@ -68,7 +69,7 @@ async def replaced(pool: Pool, old: int, timeout_s: float = 30) -> None:
 
 
 class TestDeath:
-    async def test_a_phrase_spoken_across_a_kill_is_delivered_once(self, ear, record_property):
+    async def test_a_phrase_spoken_across_a_kill_is_delivered_once(self, ear):
         call = recording(1)
         (_, start_ms, end_ms), *_ = call.said
         middle_ms = (start_ms + end_ms) // 2
@@ -82,8 +83,7 @@ class TestDeath:
             begun = time.monotonic()
             os.kill(old, signal.SIGKILL)
             await replaced(pool, old)
-            took_ms = (time.monotonic() - begun) * 1000
-            record_property("replaced_after_ms", round(took_ms, 1))
+            print(f"killed worker replaced after {(time.monotonic() - begun) * 1000:.1f} ms")
             await play(feed, call.part(middle_ms, 60_000))
             lease.release()
             await asyncio.wait_for(pool.drained(), 30)
@@ -193,7 +193,7 @@ class TestDeath:
 
 
 class TestHang:
-    async def test_a_hung_worker_is_noticed_killed_and_replaced(self, ear, record_property):
+    async def test_a_hung_worker_is_noticed_killed_and_replaced(self, ear):
         call = recording(1)
         (_, start_ms, end_ms), *_ = call.said
         async with running_pool(ear, hang_timeout_s=0.6) as pool:
@@ -206,7 +206,7 @@ class TestHang:
             os.kill(old, signal.SIGSTOP)
             feed.push(call.part(start_ms + 200, end_ms + 1500))
             await replaced(pool, old)
-            record_property("hung_worker_replaced_after_ms", round((time.monotonic() - begun) * 1000))
+            print(f"hung worker replaced after {(time.monotonic() - begun) * 1000:.0f} ms (limit 600)")
             assert not alive(old)
             lease.release()
             await asyncio.wait_for(pool.drained(), 30)
@@ -237,7 +237,8 @@ class TestForkServer:
             await until(lambda: pool._workers._server_up)
             os.kill(workers[0], signal.SIGKILL)
             await replaced(pool, workers[0])
-            assert fork_server_pid(pool) != server or workers[1] == pool.worker_pids[0]
+            assert fork_server_pid(pool) != server  # of the first worker
+            assert pool.worker_pids[1] == workers[1]
         await gone(workers)
 
     async def test_a_worker_that_dies_while_there_is_none_is_replaced_by_the_next_one(self, ear):
@@ -284,12 +285,12 @@ class TestForkServer:
         model = tmp_path / "model"
         model.symlink_to(ROOT / "models/cueline-en-8k")
         async with running_pool(ear, model=model) as pool:
-            server, (old,) = fork_server_pid(pool), pool.worker_pids
+            (old,) = pool.worker_pids
             model.unlink()
-            os.kill(server, signal.SIGKILL)
-            os.kill(old, signal.SIGKILL)
-            await until(lambda: pool._workers._revival and not alive(server))
-            await until(lambda: pool._workers._server.pid is None)  # tried and failed
+            with capture_logs() as logs:
+                os.kill(fork_server_pid(pool), signal.SIGKILL)
+                os.kill(old, signal.SIGKILL)
+                await until(lambda: "fork server can't be started" in [entry["event"] for entry in logs])
             assert not pool.all_up
             model.symlink_to(ROOT / "models/cueline-en-8k")
             await replaced(pool, old)
@@ -356,9 +357,13 @@ class TestStop:
     async def test_a_worker_that_hangs_is_killed_at_the_deadline(self, ear):
         async with running_pool(ear, count=2) as pool:
             pids = [*pool.worker_pids, fork_server_pid(pool)]
+            leases = [pool.lease(name, ONE) for name in ("a", "b")]
             os.kill(pids[0], signal.SIGSTOP)
             await pool.stop(0.1)
             assert not any(map(alive, pids))
+            await asyncio.wait_for(pool.drained(), 1)  # its leases end with it
+            for lease in leases:
+                lease.release()
 
     async def test_a_fork_server_that_hangs_is_killed(self, ear):
         async with running_pool(ear) as pool:

@@ -56,8 +56,11 @@ def test_closed_from_outside_it_is_as_new(limits: EndpointerOptions, flags: list
     assert bounds(used, flags) == bounds(Endpointer(limits), flags)
 
 
-def test_an_open_one_needs_no_onset() -> None:
-    endpointer = Endpointer(EndpointerOptions(3, 2), is_open=True)
+def test_opened_from_outside_it_needs_no_onset_and_a_whole_hangover() -> None:
+    endpointer = Endpointer(EndpointerOptions(3, 2))
+    endpointer.push(True)
+    endpointer.push(True)
+    endpointer.open()
     assert bounds(endpointer, [False, True, False, False]) == [Bound.NONE, Bound.NONE, Bound.NONE, Bound.END]
 
 

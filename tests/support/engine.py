@@ -130,6 +130,7 @@ class Command:
         for process in alive(self.mark):
             with contextlib.suppress(psutil.Error):
                 process.kill()
+        await self.process.wait()
         for reader in self._readers:
             reader.cancel()
         await asyncio.gather(*self._readers, return_exceptions=True)

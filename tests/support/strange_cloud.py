@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import aiohttp
-from aiohttp import web
+from aiohttp import WSMessage, WSMsgType, web
 from aiohttp.test_utils import TestServer
 
 Ending = Literal["close 1000", "abort", "close 1001", "state", "terminated"]
@@ -63,7 +63,10 @@ class StrangeCloud:
         form = await request.text()
         if self.logins:
             return web.Response(status=self.logins.pop(0), text="<h1>no</h1>", content_type="text/html")
-        if request.headers.get("Authorization") != aiohttp.encode_basic_auth(*CLIENT) or form != "grant_type=client_credentials":
+        if (
+            request.headers.get("Authorization") != aiohttp.encode_basic_auth(*CLIENT)
+            or form != "grant_type=client_credentials"
+        ):
             return web.json_response({"error_description": "who?"}, status=401)
         self.tokens.append(f"bearer.{len(self.tokens)}+/=~" + "x" * 900)
         return web.Response(text=json.dumps({"scope": "", "expires_in": "3600", "access_token": self.tokens[-1]}))
@@ -97,8 +100,8 @@ class StrangeCloud:
             await socket.receive()
         else:
             await socket.send_json(answer)
-            if answer["type"] == "connected":
-                await self._subscribed(request, socket, json.loads(await socket.receive_str(timeout=10)))
+            if answer["type"] == "connected" and (message := await socket.receive(timeout=10)).type is WSMsgType.TEXT:
+                await self._subscribed(request, socket, json.loads(message.data))
         await socket.close()
         return socket
 
@@ -110,13 +113,18 @@ class StrangeCloud:
             return
         if line.ack is not None:
             await socket.send_json(line.ack)
+        gone = asyncio.create_task(socket.receive())
         try:
-            await self._play(request, socket, line)
-        except (ConnectionError, asyncio.CancelledError):
+            await self._play(request, socket, line, gone)
+        except ConnectionError:
             return
+        finally:
+            gone.cancel()
 
-    async def _play(self, request: web.Request, socket: web.WebSocketResponse, line: Line) -> None:
-        """Play on from where the call is by now; nobody waits for a listener who is away."""
+    async def _play(
+        self, request: web.Request, socket: web.WebSocketResponse, line: Line, gone: asyncio.Task[WSMessage]
+    ) -> None:
+        """Play on from where the call is by now."""
         loop = asyncio.get_running_loop()
         start_s = loop.time() - line.at / BYTES_PER_S / self.speed
         for number, size in enumerate(itertools.cycle(line.sizes)):
@@ -126,6 +134,7 @@ class StrangeCloud:
             if line.break_at is not None and line.at >= line.break_at:
                 line.break_at = None
                 _cut(request)
+            if gone.done():
                 return
             if not chunk:
                 break
@@ -135,21 +144,19 @@ class StrangeCloud:
             if number % 50 == 7:
                 await socket.send_str(json.dumps({"type": "heartbeat", "status": "alive", "load": number}))
         line.over = True
-        await _end(request, socket, line.ending)
-
-
-async def _end(request: web.Request, socket: web.WebSocketResponse, ending: Ending) -> None:
-    match ending:
-        case "abort":
-            _cut(request)
-        case "state":
-            await socket.send_json({"type": "conversation.update", "eventBody": {"state": "TERMINATED"}})
-            await socket.receive()
-        case "terminated":
-            await socket.send_json({"type": "callTerminated"})
-            await socket.receive()
-        case _:
-            await socket.close(code=int(ending.removeprefix("close ")))
+        match line.ending:
+            case "abort":
+                _cut(request)
+            case "state":
+                await socket.send_json({"type": "conversation.update", "eventBody": {"state": "TERMINATED"}})
+                await gone
+            case "terminated":
+                await socket.send_json({"type": "callTerminated"})
+                await gone
+            case code:
+                gone.cancel()
+                await asyncio.wait([gone])
+                await socket.close(code=int(code.removeprefix("close ")))
 
 
 def _cut(request: web.Request) -> None:
