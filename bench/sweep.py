@@ -90,7 +90,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--phrases", type=lambda text: text.split(","), help="default: all that the calls hold")
     parser.add_argument("--talk", type=Path, nargs="+", default=(), help="recordings that hold no phrase")
     parser.add_argument("--one-phrase-cpu-s", type=float, default=10.0, help="limit of each such run; 0 for none")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--json", action="store_true", help="lines of JSON, as they come, instead of tables")
     return parser.parse_args()
 
 
@@ -107,23 +107,28 @@ def sweep(asked: argparse.Namespace, phrases: Sequence[str]) -> Iterator[dict[st
             yield facts(row)
 
 
+def found(asked: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every row as soon as it is there, with the title of its table."""
+    phrases = asked.phrases or sorted({said.phrase for call in calls_from_speech(SPEECH_DIR) for said in call.said})
+    for row in sweep(asked, phrases):
+        yield f"{len(phrases)} phrases in the committed calls", row
+    if asked.one_phrase_cpu_s:
+        for explosion in explosions(phrases[0], asked.one_phrase_cpu_s):
+            yield f"a grammar of {phrases[0]!r} alone on unbroken talk", explosion_facts(explosion)
+
+
 def main() -> None:
-    """Hear, and print what was found."""
+    """Hear, and print what was found: lines of JSON as they come, or tables at the end."""
     asked = arguments()
-    known = sorted({said.phrase for call in calls_from_speech(SPEECH_DIR) for said in call.said})
-    phrases = asked.phrases or known
-    rows: list[dict[str, Any]] = []
-    one_phrase: list[dict[str, Any]] = []
-    with suppress(KeyboardInterrupt):
-        rows.extend(sweep(asked, phrases))
-        if asked.one_phrase_cpu_s:
-            one_phrase.extend(map(explosion_facts, explosions(phrases[0], asked.one_phrase_cpu_s)))
+    tables: dict[str, list[dict[str, Any]]] = {}
     console = Console()
-    if asked.json:
-        console.print_json(json.dumps({"phrases": phrases, "rows": rows, "one_phrase": one_phrase}))
-        return
-    console.print(table_of(f"{len(phrases)} phrases in the committed calls", rows))
-    console.print(table_of(f"a grammar of {phrases[0]!r} alone on unbroken talk", one_phrase))
+    with suppress(KeyboardInterrupt):
+        for title, row in found(asked):
+            tables.setdefault(title, []).append(row)
+            if asked.json:
+                console.out(json.dumps({"table": title, **row}), highlight=False)
+    for title, rows in tables.items() if not asked.json else ():
+        console.print(table_of(title, rows))
 
 
 if __name__ == "__main__":

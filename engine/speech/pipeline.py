@@ -56,9 +56,7 @@ class Pipeline:
         self._cursor = self._floor = max(state.safe, self._reader.oldest)
         self._counted = state.tail  # what a predecessor has counted is not counted again
         self._gaps_seen, self._gap_frames = state.gaps_seen, state.gap_frames
-        self._onset_by = (
-            self._cursor + self._lead_frames
-        )  # where the gate of a replayed utterance is open at the latest
+        self._onset_by = self._cursor + self._lead_frames  # a replayed utterance has its onset up to here
         if state.utterance:
             self._open(state.utterance - 1, self._cursor)
 

@@ -151,7 +151,8 @@ async def test_hosts_that_cannot_be_reached_are_tried_again_then_named(tmp_path,
     line = Line(recording(1).pcm[:16000])
     config = "[genesys]\nrequest_timeout_s = 1.0\nreconnect_tries = 2\nreconnect_base_s = 0.1\n"
     async with strange_cloud({"a": line}) as cloud:
-        async with running(cloud.environment | {name: address}, tmp_path, config) as engine:
+        environment = cloud.environment | {name: address}
+        async with running(environment, tmp_path, config) as engine:
             info = await engine.comes_to("a", "failed", timeout_s=60)
             assert info["reason"] == "unreachable"
             assert info["message"].startswith("given up: ")

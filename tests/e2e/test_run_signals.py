@@ -6,6 +6,7 @@ import signal
 import psutil
 import pytest
 
+from engine.__main__ import INTERRUPTED
 from tests.support.commands import receiver
 from tests.support.engine import alive, command, shared_memory
 from tests.support.following import assert_heard, heard_in, phrases_of, running
@@ -37,7 +38,7 @@ async def interrupted(environment, tmp_path, moment_ms, numbers):
 
 @pytest.mark.parametrize("moment_ms", MOMENTS_MS)
 async def test_a_signal_at_any_moment_ends_it_with_nothing_left(tmp_path, moment_ms):
-    """Code 0, or death by the signal itself before anything had begun; and Python's own start is Python's own affair."""
+    """Code 0, or that of the signal before anything had begun; and Python's own start is Python's own affair."""
     before = shared_memory()
     async with strange_cloud(lines(2), speed=1) as cloud:
         ends = await asyncio.gather(*(interrupted(cloud.environment, tmp_path, moment_ms, ways) for ways in WAYS))
@@ -47,7 +48,7 @@ async def test_a_signal_at_any_moment_ends_it_with_nothing_left(tmp_path, moment
             assert moment_ms <= PYTHON_STARTS_MS, log
             assert "engine/cli.py" not in log, log
             continue
-        assert code == 0 or (code in [-number for number in numbers] and not process.events), log
+        assert code == 0 or (code in (*(-number for number in numbers), INTERRUPTED) and not process.events), log
         assert not [word for word in ("Traceback", "Abort", "never ") if word in log], log
         assert not [line for line in process.events if line["level"] == "error"], log
     assert shared_memory() <= before

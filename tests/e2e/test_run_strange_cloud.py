@@ -7,6 +7,7 @@ from tests.support.following import assert_heard, heard_in, phrases_of, running
 from tests.support.shards import recording
 from tests.support.strange_cloud import TALKING, Line, strange_cloud
 
+LENGTH_MS = 14_000
 NESTED_500 = {"error": {"code": "500", "message": "sorry"}}
 LATER = {"type": "subscribe_failed", "code": "too.many.requests", "retryAfter": "0.2"}
 MEDIA = {
@@ -15,7 +16,11 @@ MEDIA = {
 
 
 def pcm(number):
-    return recording(number).pcm
+    return recording(number).pcm[: 16 * LENGTH_MS]
+
+
+def said_by(number, *wanted):
+    return [(phrase, end_ms) for phrase, end_ms in phrases_of(number, *wanted) if end_ms < LENGTH_MS]
 
 
 def lines():
@@ -33,12 +38,12 @@ def lines():
 
 async def test_whatever_the_specs_leave_open_is_taken_as_it_comes(tmp_path):
     """Login, look-up, upgrade and connect fail once each; every line ends in a way of its own."""
-    async with receiver() as hook, strange_cloud(lines()) as cloud:
+    async with receiver() as hook, strange_cloud(lines(), speed=2) as cloud:
         cloud.logins = [503, 429]
         cloud.upgrades = [502, 401]
         cloud.connects = [{"type": "hello"}]
         environment = cloud.environment | {
-            "TARGET_KEYWORD": "Transfer me, Cancel My Order,technical support",
+            "TARGET_KEYWORD": "Transfer me, Cancel My Order,technical support ,STOP RECORDING",
             "CUELINE_WEBHOOK_URL": hook.url,
             "CUELINE_LOG_LEVEL": "debug",
         }
@@ -49,17 +54,11 @@ async def test_whatever_the_specs_leave_open_is_taken_as_it_comes(tmp_path):
             code = await engine.command.stop()
         assert code == 0
         assert {info["conversation_id"]: info["reason"] for info in ends} == dict.fromkeys(cloud.lines, "ended")
-        heard = {name: heard_in(hook, name) for name in cloud.lines}
-        wanted = ("transfer me", "cancel my order", "technical support")
-        numbers = {"plain": 1, "huge": 4, "odd": 3, "later": 7}
-        for name, number in numbers.items():
-            said = [
-                (phrase.title() if phrase.startswith("c") else phrase.replace("transfer", "Transfer"), at)
-                for phrase, at in phrases_of(number, *wanted)
-            ]
-            assert_heard(heard[name], said)
-        assert_heard(heard["1-byte"], [("Cancel My Order", phrases_of(10)[0][1])])
-        assert heard["quiet"] == []
+        wanted = ("transfer me", "cancel my order", "technical support", "stop recording")
+        for name, number in {"plain": 1, "huge": 4, "odd": 3, "later": 7}.items():
+            assert_heard(heard_in(hook, name), said_by(number, *wanted))
+        assert_heard(heard_in(hook, "1-byte"), phrases_of(10)[:1])
+        assert heard_in(hook, "quiet") == []
         log = "\n".join(engine.command.err)
         assert not [token for token in cloud.tokens if token in log]
         assert cloud.environment["GENESYS_CLIENT_SECRET"] not in log
@@ -69,8 +68,8 @@ async def test_a_call_that_breaks_in_mid_phrase_is_taken_up_again(tmp_path):
     """Cut in the middle of a phrase, which is lost with the rest of the gap; those before and after are heard at their places."""
     first, second, third = phrases_of(1)
     cut_ms = second[1] - 400
-    line = Line(pcm(1), break_at=16 * cut_ms, looks=[TALKING])
-    async with receiver() as hook, strange_cloud({"broken": line}, speed=2) as cloud:
+    line = Line(recording(1).pcm[: 16 * 26_000], break_at=16 * cut_ms, looks=[TALKING])
+    async with receiver() as hook, strange_cloud({"broken": line}) as cloud:
         environment = cloud.environment | {
             "TARGET_KEYWORD": "transfer me,cancel my order,stop recording",
             "CUELINE_WEBHOOK_URL": hook.url,
@@ -82,7 +81,7 @@ async def test_a_call_that_breaks_in_mid_phrase_is_taken_up_again(tmp_path):
         assert (info["reconnects"], reconnects, line.subscriptions) == (1, 1, 2)
         assert info["gap_ms"] >= 0
         assert gap_s == info["gap_ms"] / 1000
-        assert_heard(heard_in(hook, "broken"), [first, third], gap_ms=info["gap_ms"])
+        assert_heard(heard_in(hook, "broken"), [first, third], slack_ms=4 * info["gap_ms"])
 
 
 async def test_a_cloud_without_any_look_up_is_told_apart_from_one_that_is_down(tmp_path):

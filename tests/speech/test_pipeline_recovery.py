@@ -165,10 +165,21 @@ def test_frames_overwritten_before_the_replay_reaches_them_are_skipped_and_count
     assert second.counters.cells[Cell.FRAMES] == 150
 
 
+def test_an_utterance_of_which_only_the_hangover_is_left_ends_all_the_same() -> None:
+    dead = Channel([TRANSFER, HELLO], slots=64)
+    for text in ("_*50", "hello*10 _*15"):
+        dead.say(text)
+        dead.drain()
+    dead.say("_*55")  # frame 66 is the oldest left
+    second = replaced(dead)
+    assert second.drain() == [UtteranceStarted(35 * 20), UtteranceEnded(35 * 20, (66 + 18 + 20) * 20)]
+
+
 def test_skipping_in_silence_forgets_a_half_onset() -> None:
     dead = Channel([TRANSFER, HELLO], slots=64)
-    dead.say("_*70 hello*2")
-    dead.drain()
+    for text in ("_*35", "_*35 hello*2"):
+        dead.say(text)
+        dead.drain()
     second = replaced(dead)
     second.say("_*60 hello*2")  # from 54; 70 is the oldest left
     assert second.finish() == []

@@ -170,21 +170,21 @@ def heard_in(hook: Receiver, conversation_id: str) -> list[tuple[str, int]]:
     return sorted(found, key=lambda pair: pair[1])
 
 
-def assert_heard(found: list[tuple[str, int]], said: list[tuple[str, int]], gap_ms: int = 0) -> None:
-    """Each phrase once, nothing else, and each near its place; `gap_ms` is how much longer the silence of a gap made it."""
+def assert_heard(found: list[tuple[str, int]], said: list[tuple[str, int]], slack_ms: float = 0) -> None:
+    """Each phrase once, nothing else, and each near its place; a gap may move what follows it by `slack_ms`."""
     assert [phrase for phrase, _ in found] == [phrase for phrase, _ in said], (found, said)
     for (phrase, found_ms), (_, said_ms) in zip(found, said, strict=True):
-        assert -EARLY_MS <= found_ms - said_ms <= LATE_MS + gap_ms, (phrase, found_ms, said_ms)
+        assert -EARLY_MS - slack_ms <= found_ms - said_ms <= LATE_MS + slack_ms, (phrase, found_ms, said_ms)
 
 
 async def hears(
-    engine: Running, hook: Receiver, conversation_id: str, said: list[tuple[str, int]], gap_ms: int = 0
+    engine: Running, hook: Receiver, conversation_id: str, said: list[tuple[str, int]], slack_ms: float = 0
 ) -> None:
     """`assert_heard` for a conversation that has ended, once the workers are through with its audio."""
     await engine.settled()
     with contextlib.suppress(TimeoutError):
         await until(lambda: len(heard_in(hook, conversation_id)) >= len(said), 5)
-    assert_heard(heard_in(hook, conversation_id), said, gap_ms)
+    assert_heard(heard_in(hook, conversation_id), said, slack_ms)
 
 
 def short_speech(folder: Path, lengths_ms: dict[int, int], default_ms: int) -> Path:
