@@ -20,9 +20,9 @@ SPEECH = ROOT / "engine/simulator/speech"
 MANIFEST = json.loads((SPEECH / "manifest.json").read_text())["calls"]
 EARLY_MS, LATE_MS = 400, 800  # around the manifest's end of a phrase; the recognizer's own frames are coarser than ours
 QUICK = """[genesys]
-connect_timeout_s = 1.0
+connect_timeout_s = 2.0
 request_timeout_s = 3.0
-reconnect_tries = 3
+reconnect_tries = 5
 reconnect_base_s = 0.1
 
 [shards]
