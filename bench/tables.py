@@ -24,16 +24,21 @@ SHORT = {
 
 
 def table_of(title: str, rows: Sequence[dict[str, Any]]) -> Table:
-    """A table; what is the same in every row stands in the caption, not in a column."""
-    names = list(rows[0]) if rows else []
-    fixed = [name for name in names if len(rows) > 1 and len({str(row[name]) for row in rows}) == 1]
-    shown = [name for name in names if name not in fixed]
-    caption = ", ".join(f"{_header(name)} {_cell(rows[0][name])}" for name in fixed)
-    table = Table(title=title, caption=caption or None)
-    for name in shown:
-        table.add_column(_header(name), justify="right")
+    """A table; what is the same in every row stands in the caption, not in a column. A row alone stands upright."""
+    if len(rows) == 1:
+        return _table(title, ["", "value"], [[_header(name), _cell(value)] for name, value in rows[0].items()])
+    shown = [name for name in rows[0] if len({str(row[name]) for row in rows}) > 1]
+    table = _table(title, [_header(name) for name in shown], [[_cell(row[name]) for name in shown] for row in rows])
+    table.caption = ", ".join(f"{_header(name)} {_cell(rows[0][name])}" for name in rows[0] if name not in shown)
+    return table
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, justify="right")
     for row in rows:
-        table.add_row(*(_cell(row[name]) for name in shown))
+        table.add_row(*row)
     return table
 
 
