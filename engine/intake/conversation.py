@@ -81,6 +81,11 @@ class Feed(Protocol):
         """Audio was missed: carry and open utterance are closed, positions advance by `gap_ms`."""
         ...
 
+    @property
+    def nearly_full(self) -> bool:
+        """Whether another second of audio might not fit."""
+        ...
+
 
 class Lease(Protocol):
     """A conversation's right to its rings."""

@@ -1,11 +1,21 @@
 """One channel of one conversation on its way into its shard, from one socket to the next.
 
-It holds the lease for as long as the conversation is followed, and knows what was missed between two sockets. No clock: times are
-monotonic seconds from the caller.
+It holds the lease for as long as the conversation is followed, and knows what was missed between two sockets. A peer that is
+ahead of real time (a burst, a recording that is not paced) waits while the ring is nearly full, which TCP makes it feel; a live
+one is never made to wait, since its audio would only grow old. No clock: times are monotonic seconds from the caller.
 """
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 
 from engine.intake.conversation import Conversation, Feed, Lease, Shards
 from engine.options import Channel
+
+AHEAD_S = 1.0  # audio that may come before its time without being called a burst
+ROOM_TIMEOUT_S = 5.0
+ROOM_POLL_S = 0.01
+BYTES_PER_S = 16_000
 
 
 class LeasedChannel:
@@ -19,6 +29,7 @@ class LeasedChannel:
         self._feed: Feed | None = None
         self._first_s: float | None = None  # this socket's first audio
         self._last_s: float | None = None  # any socket's last audio
+        self._bytes = 0  # of this socket
 
     @property
     def heard(self) -> bool:
@@ -40,6 +51,7 @@ class LeasedChannel:
     def begin(self) -> None:
         """A socket is about to be opened: its first audio will end a gap."""
         self._first_s = None
+        self._bytes = 0
 
     def flowing_s(self, now_s: float) -> float:
         """Return for how long this socket has brought audio."""
@@ -52,8 +64,22 @@ class LeasedChannel:
             self._first_s = now_s
             self._mark_gap(self._feed, now_s)
         self._last_s = now_s
+        self._bytes += len(chunk)
         self._conversation.heard(len(chunk))
         self._feed.push(chunk)
+
+    def crowded(self, now_s: float) -> bool:
+        """Whether the ring is nearly full because the peer is ahead of real time."""
+        if self._feed is None or self._bytes / BYTES_PER_S - self.flowing_s(now_s) < AHEAD_S:
+            return False
+        return self._feed.nearly_full
+
+    async def wait_for_room(self, clock: Callable[[], float]) -> None:
+        """Wait until the worker has caught up, but not for ever: then what does not fit is lost and counted."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ROOM_TIMEOUT_S):
+                while self.crowded(clock()):  # noqa: ASYNC110 (the worker is another process: nothing here could set an event)
+                    await asyncio.sleep(ROOM_POLL_S)
 
     def _mark_gap(self, feed: Feed, now_s: float) -> None:
         if self._last_s is not None:

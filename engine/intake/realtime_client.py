@@ -168,6 +168,8 @@ class RealtimeConversation:
                 ending = await self._answer(socket, session)
             while ending is None:
                 ending = self._act(session.receive(await socket.receive()))
+                if self._audio.crowded(monotonic()):
+                    await self._audio.wait_for_room(monotonic)
         except SocketClosedError as error:
             if error.code == TOO_LARGE:
                 self._metrics.message_ignored("too_large")

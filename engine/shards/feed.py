@@ -15,13 +15,16 @@ class RingFeed:
     """What intake pushes audio into; never waits."""
 
     def __init__(self, memory: RingMemory, doorbell: Doorbell, on_lost: Callable[[int], None]) -> None:
-        writer = RingWriter(memory, keep=min(HISTORY_FRAMES, memory.slots // 4))
+        keep = min(HISTORY_FRAMES, memory.slots // 4)
+        room = memory.slots - keep
+        writer = RingWriter(memory, keep)
         writer.clear()
         self._reader = RingReader(memory)
         self._writer = writer
         self._framer = Framer(writer)
         self._doorbell = doorbell
         self._on_lost = on_lost
+        self._crowded_frames = max(room // 2, room - frames_of(1000))
         self._open = True
 
     def push(self, chunk: bytes) -> None:
@@ -45,6 +48,11 @@ class RingFeed:
     def queue_depth_frames(self) -> int:
         """Frames that the worker has not taken yet."""
         return self._reader.head - self._reader.state.tail
+
+    @property
+    def nearly_full(self) -> bool:
+        """Whether less than a second of audio, or half the ring, is left."""
+        return self.queue_depth_frames > self._crowded_frames
 
     def close(self) -> None:
         """The ring is no longer ours."""

@@ -20,7 +20,7 @@ from engine.shards.messages import (
 
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a process that forks has one thread
 _END_S = 1.0
-_ENDED = "Vosk ended the process while loading the model: it is broken or truncated; `cueline models verify PATH` names the part"
+_ENDED = "Vosk ended the process while loading the model: it is broken or truncated: fetch it again, or try another"
 
 
 def _error_of(failure: PrepareFailed) -> CuelineError:

@@ -44,7 +44,7 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A phrase found: words [first, last] of the hypothesis."""
+    """A phrase found, as it was configured: words [first, last] of the hypothesis."""
 
     phrase: str
     first: int
@@ -107,23 +107,23 @@ def _whole_words(expression: str) -> re.Pattern[str]:
 
 
 def _phrase_matcher(phrases: Sequence[str]) -> Matcher:
-    wanted = [f" {phrase} " for phrase in map(normalise, phrases) if phrase]
+    wanted = [(f" {normalise(phrase)} ", phrase) for phrase in phrases if normalise(phrase)]
 
     def match(text: str) -> list[Match]:  # every rule, on every partial: `find` is 20 times faster than an expression
         padded, matches = f" {text} ", []
-        for phrase in wanted:
-            at = padded.find(phrase)
+        for padded_phrase, phrase in wanted:
+            at = padded.find(padded_phrase)
             while at >= 0:
-                matches.append(Match(phrase[1:-1], _word_at(text, at), _word_at(text, at + len(phrase) - 3)))
-                at = padded.find(phrase, at + 1)
+                matches.append(Match(phrase, _word_at(text, at), _word_at(text, at + len(padded_phrase) - 3)))
+                at = padded.find(padded_phrase, at + 1)
         return matches
 
     return match
 
 
 def _exact_matcher(phrases: Sequence[str]) -> Matcher:
-    wanted = {normalise(phrase) for phrase in phrases} - {""}
-    return lambda text: [Match(text, 0, text.count(" "))] if text in wanted else []
+    wanted = {normalise(phrase): phrase for phrase in phrases if normalise(phrase)}
+    return lambda text: [Match(wanted[text], 0, text.count(" "))] if text in wanted else []
 
 
 def _regex_matcher(phrases: Sequence[str]) -> Matcher:

@@ -66,3 +66,29 @@ def test_a_refusal_leaves_nothing_behind():
     with pytest.raises(RefusedError, match="full"):
         audio.lease()
     audio.release()
+
+
+def test_only_a_peer_ahead_of_real_time_finds_a_full_ring_crowded():
+    shards = FakeShards()
+    audio, _ = channel(shards)
+    assert not audio.crowded(0.0)
+    audio.lease()
+    for half in range(5):
+        audio.push(bytes(8_000), 10.0 + half / 2)  # live: half a second of audio each half second
+    shards.feed.nearly_full = True
+    assert not audio.crowded(12.0)
+    audio.push(bytes(16_000), 12.1)  # 4 s of audio in 2.1 s
+    assert audio.crowded(12.1)
+    shards.feed.nearly_full = False
+    assert not audio.crowded(12.1)
+
+
+async def test_a_crowded_channel_waits_until_the_ring_has_room_or_the_peer_is_in_time():
+    shards = FakeShards()
+    audio, _ = channel(shards)
+    audio.lease()
+    audio.push(bytes(64_000), 10.0)
+    shards.feed.nearly_full = True
+    times = iter([10.0, 10.1, 13.9])  # by the third look it is live again
+    await audio.wait_for_room(lambda: next(times))
+    assert next(times, None) is None

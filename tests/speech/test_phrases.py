@@ -56,7 +56,7 @@ def test_however_partials_flicker_a_rule_fires_once_in_an_utterance(guesses: lis
 def test_a_spot_says_what_was_heard() -> None:
     spotting = spotter("Transfer ME", stable_ms=200)
     assert spotting.spot(partial("hello transfer me"), 1000) == []
-    spot = Spot("Transfer-ME", "transfer me", "hello transfer me now", None, 1000, None)
+    spot = Spot("Transfer-ME", "Transfer ME", "hello transfer me now", None, 1000, None)
     assert spotting.spot(partial("hello Transfer me now"), 1200) == [spot]
     assert spotting.spot(final("hello transfer me now"), 1300) == [], "a final after a partial adds nothing"
 

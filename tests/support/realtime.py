@@ -208,6 +208,7 @@ class FakeFeed:
     """Keeps what came, in order: chunks of audio and gaps in milliseconds."""
 
     heard: list[bytes | int] = field(default_factory=list)
+    nearly_full: bool = False
 
     def push(self, chunk: bytes) -> None:
         self.heard.append(chunk)
