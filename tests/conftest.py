@@ -1,10 +1,17 @@
-"""Which event loop tests run on: the one of Python, and uvloop too where sockets are watched by hand."""
+"""What every test finds: event loops of both kinds where sockets are watched by hand, and a Ctrl-C that works.
+
+A shell starts a job in the background with SIGINT ignored, and so would every process that the tests start.
+"""
 
 import asyncio
+import signal
 
 import uvloop
 
 BOTH_LOOPS = {"test_packets.py"}
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_asyncio_loop_factories(config, item):
