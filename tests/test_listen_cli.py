@@ -117,7 +117,7 @@ def test_phrases_come_from_the_command_line_else_the_environment_else_the_file_e
     assert heard() == {("transfer-me", "transfer me")}
     assert heard("--config", config) == {("from-file", "cancel my order")}
     assert heard("--config", config, **keyword) == {("stop-recording", "stop recording")}
-    assert heard("-c", config, "--phrase", "Transfer me", **keyword) == {("transfer-me", "transfer me")}
+    assert heard("-c", config, "--phrase", "Transfer me", **keyword) == {("transfer-me", "Transfer me")}
 
 
 def test_nothing_heard_says_what_was_listened_for():

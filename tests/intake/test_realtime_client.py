@@ -392,7 +392,7 @@ async def test_a_drop_in_mid_call_is_healed_and_its_gap_told(how):
     assert (info.reason, info.reconnects) == ("ended", 1)
     before, gap_ms, *after = call.shards.feed.heard
     assert (before, after) == (b"before", [b"\1" * 320, b"\2" * 17])
-    assert gap_ms >= 30
+    assert gap_ms > 0
     assert info.gap_ms == gap_ms
     assert call.metric("cueline_audio_gap_seconds_total") == gap_ms / 1000
     assert len(call.shards.leases) == 1
