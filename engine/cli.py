@@ -15,7 +15,7 @@ import uvloop
 from rich.console import Console
 
 from engine import __version__, config, demo_cli, doctor, doctor_views, listen_cli, model_views
-from engine.errors import ConfigError, CuelineError, VocabularyError
+from engine.errors import ConfigError, CuelineError, ModelError, VocabularyError
 from engine.genesys.platform import PlatformClient
 from engine.logs import configure_logging
 from engine.model_store import ModelStore
@@ -55,11 +55,11 @@ def _common(
     pass
 
 
-def _stop_with(error: CuelineError) -> typer.Exit:
-    """Say each fault on a line of its own."""
+def _stop_with(error: CuelineError, where: str = "") -> typer.Exit:
+    """Say each fault on a line of its own; `where` is the setting that it comes from."""
     faults = error.faults if isinstance(error, ConfigError | VocabularyError) else [str(error)]
     for fault in faults:
-        typer.secho(f"cueline: {fault}", err=True, fg="red")
+        typer.secho(f"cueline: {where}{fault}", err=True, fg="red")
     return typer.Exit(WRONG_INPUT)
 
 
@@ -88,6 +88,10 @@ def run(config_file: ConfigOption = None) -> None:
         options = config.load(config_file, os.environ, lambda text: typer.secho(f"cueline: {text}", err=True))
         configure_logging(options.log_level)
         uvloop.run(main())
+    except ModelError as error:
+        raise _stop_with(error, "VOSK_MODEL_PATH: ") from error
+    except VocabularyError as error:
+        raise _stop_with(error, "TARGET_KEYWORD or [[rules]]: ") from error
     except CuelineError as error:
         raise _stop_with(error) from error
 

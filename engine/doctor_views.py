@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from engine.doctor import Check, Verdict
 
@@ -19,7 +19,9 @@ def rows(checks: Iterable[Check]) -> list[dict[str, Any]]:
 
 def table(checks: Iterable[Check]) -> Table:
     """The same for people."""
-    shown = Table("check", "", "found", "what to do", show_lines=False)
+    shown = Table(
+        "check", "", Column("found", overflow="fold"), Column("what to do", overflow="fold"), show_lines=False
+    )
     for check in checks:
         shown.add_row(check.name, _SIGNS[check.verdict], escape(check.found), escape(check.advice))
     return shown

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from engine import model_fetch
 from engine.model_store import ModelStore
@@ -23,12 +23,20 @@ def rows(store: ModelStore) -> list[dict[str, Any]]:
 
 def table(store: ModelStore) -> Table:
     """The same for people."""
-    shown = Table("model", "language", "Hz", "size", "licence", "checksum", "here")
+    shown = Table(
+        Column("model", no_wrap=True, min_width=34),
+        "language",
+        "Hz",
+        "size",
+        Column("licence", overflow="fold"),
+        "checksum",
+        "here",
+    )
     for row in rows(store):
         size = f"{row['size_bytes'] / 1e6:.0f} MB" if row["size_bytes"] else "?"
         pinned = "pinned" if row["sha256"] else "first pull"
         cells = (row["name"], row["language"], str(row["rate"]), size, row["licence"] or "?", pinned)
-        shown.add_row(*map(escape, (*cells, row["path"] or "–")))
+        shown.add_row(*map(escape, (*cells, "yes" if row["path"] else "–")))
     return shown
 
 

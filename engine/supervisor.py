@@ -151,6 +151,8 @@ class Supervisor:
         self._conversations.fail(conversation_id)
 
     def _on_conversation(self, info: ConversationInfo) -> None:
+        if info.state == "listening":
+            log.info("conversation is heard", conversation_id=info.conversation_id, reconnects=info.reconnects)
         self._events.publish("conversation", asdict(info))
 
     def _on_outcome(self, command: Command, sink: str, outcome: Outcome) -> None:

@@ -9,6 +9,8 @@ import asyncio
 from typing import Protocol
 
 import stamina
+import stamina.instrumentation
+import structlog
 
 from engine.commands.command import Command
 from engine.errors import SinkError
@@ -17,6 +19,21 @@ from engine.options import SinkBase
 WAIT_FIRST_S = 0.2  # doubles with each attempt
 WAIT_MOST_S = 10.0
 JITTER_S = 0.3  # added at random
+
+log = structlog.get_logger(__name__)
+
+
+def _tell(details: stamina.instrumentation.RetryDetails) -> None:
+    """Instead of stamina's own line, which shows its insides."""
+    log.warning(
+        "failed, will be tried again",
+        attempt=details.retry_num,
+        wait_s=round(details.wait_for, 2),
+        fault=str(details.caused_by),
+    )
+
+
+stamina.instrumentation.set_on_retry_hooks([_tell])
 
 
 class Sink(Protocol):
