@@ -51,7 +51,8 @@ async def up(settings):
     """A supervisor that is up, its task, and a client of its admin API."""
     supervisor = Supervisor(settings)
     life = asyncio.create_task(supervisor.run())
-    await until(lambda: life.done() or all(supervisor._readiness().values()), 30)
+    runner = supervisor._admin._runner  # ready, and listening: the one comes just before the other
+    await until(lambda: life.done() or (all(supervisor._readiness().values()) and bool(runner.addresses)), 30)
     assert not life.done(), life.exception()
     async with aiohttp.ClientSession(supervisor._admin.url) as http:
         yield supervisor, life, http
