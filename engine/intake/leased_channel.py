@@ -9,13 +9,12 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from engine.intake.conversation import Conversation, Feed, Lease, Shards
+from engine.intake.conversation import AUDIO_BYTES_PER_MS, Conversation, Feed, Lease, Shards
 from engine.options import Channel
 
 AHEAD_S = 1.0  # audio that may come before its time without being called a burst
 ROOM_TIMEOUT_S = 5.0
 ROOM_POLL_S = 0.01
-BYTES_PER_S = 16_000
 
 
 class LeasedChannel:
@@ -70,7 +69,7 @@ class LeasedChannel:
 
     def crowded(self, now_s: float) -> bool:
         """Whether the ring is nearly full because the peer is ahead of real time."""
-        if self._feed is None or self._bytes / BYTES_PER_S - self.flowing_s(now_s) < AHEAD_S:
+        if self._feed is None or self._bytes / AUDIO_BYTES_PER_MS / 1000 - self.flowing_s(now_s) < AHEAD_S:
             return False
         return self._feed.nearly_full
 

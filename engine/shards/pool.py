@@ -121,9 +121,7 @@ class Pool:
         return [shard.index for shard in self._workers.shards if shard.state is not ShardState.GIVEN_UP]
 
     def _open(self, shard: Shard, lease: RingLease) -> RingFeed:
-        feed = RingFeed(
-            shard.arena.ring(lease.ring), shard.doorbell, shard.lost
-        )  # clears it before the worker hears of it
+        feed = RingFeed(shard.arena.ring(lease.ring), shard.doorbell, shard.lost)  # clears it before the worker hears
         self._feeds[lease.number] = feed
         if shard.link:
             shard.link.send(OpenRing(lease.ring, lease.number, lease.channel))
