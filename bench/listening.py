@@ -6,8 +6,6 @@ Nothing here decides anything: ring, gate, recognizer and rules are the engine's
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from bench.audio import new_ring
 from engine.audio.format import FRAME_BYTES, FRAME_S
 from engine.audio.framer import Framer
@@ -38,11 +36,9 @@ class Heard:
 
 
 def open_hearing(options: SpeechOptions, rules: Sequence[RuleOptions]) -> Hearing:
-    """Load the model with these options and decode once, so that what is lazy is not measured."""
+    """Load the model with these options."""
     with prepared_model(options) as folder:
-        hearing = Hearing(VoskModel(folder), options, rules)
-    hearing.warm_up(np.zeros((50, FRAME_BYTES), np.uint8))
-    return hearing
+        return Hearing(VoskModel(folder), options, rules)
 
 
 def hear(hearing: Hearing, samples: bytes, cpu_limit_s: float = float("inf")) -> Heard:

@@ -29,6 +29,7 @@ ENVIRONMENT: dict[str, Loc] = {
     "GENESYS_REALTIME_URL": ("genesys", "realtime_url"),
     "GENESYS_CONVERSATION_ID": ("genesys", "conversation_ids"),
     "VOSK_MODEL_PATH": ("speech", "model_path"),
+    "CUELINE_PROFILE": ("speech", "profile"),
     "CUELINE_SHARDS": ("shards", "count"),
     "CUELINE_ADMIN_HOST": ("admin", "host"),
     "CUELINE_ADMIN_PORT": ("admin", "port"),

@@ -17,6 +17,8 @@ ConversationId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128
 Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 Positive = Annotated[float, Field(gt=0)]
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+.*$")]
+Profile = Literal["low-latency", "balanced", "throughput", "model"]
+PROFILES: dict[Profile, int | None] = {"low-latency": 12, "balanced": 18, "throughput": 36, "model": None}
 SocketUrl = Annotated[str, StringConstraints(pattern=r"^wss?://[^\s/]+.*$")]
 
 
@@ -56,11 +58,18 @@ class SpeechOptions(Options):
         "grammar",
         description="`grammar`: only the rules' phrases can be heard; `free`: any words, 2 to 20 times dearer.",
     )
+    profile: Profile = Field(
+        "balanced",
+        description="Audio computed at once: 120, 180, 360 ms, or the model's own. Less reacts sooner, more is cheaper.",
+    )
     frames_per_chunk: int | None = Field(
-        20,
-        ge=1,
-        le=300,
-        description="10 ms steps the network computes at once: less is faster to react, more is cheaper.",
+        None, ge=1, le=300, description="The same in steps of 10 ms, instead of the profile's."
+    )
+    beam: float | None = Field(
+        10.0, gt=0, le=100, description="How much less likely than the best a path may be and still be followed."
+    )
+    lattice_beam: float | None = Field(
+        2.0, gt=0, le=100, description="The same for what word confidences are worked out from."
     )
     min_active: int | None = Field(
         50,
@@ -76,15 +85,13 @@ class SpeechOptions(Options):
     onset_ms: int = Field(60, ge=FRAME_MS, le=1000, description="Voiced audio in a row that opens an utterance.")
     preroll_ms: int = Field(300, ge=0, le=2000, description="Audio before the onset that the recognizer hears too.")
     hangover_ms: int = Field(400, ge=FRAME_MS, le=3000, description="Unvoiced audio in a row that ends an utterance.")
-    partial_interval_ms: int = Field(
-        100, ge=FRAME_MS, le=2000, description="Audio between two looks at the partial hypothesis."
-    )
-    max_utterance_ms: int = Field(
-        20_000, ge=1000, le=120_000, description="An utterance is cut here, however long the talk."
-    )
-    recognizer_max_utterances: int = Field(
-        200, ge=1, description="A pooled recognizer is replaced after so many utterances."
-    )
+    max_utterance_ms: int = Field(20_000, ge=1000, le=120_000, description="An utterance is cut here.")
+    recognizer_max_utterances: int = Field(200, ge=1, description="A recognizer is replaced after so many utterances.")
+
+    @property
+    def chunk_frames(self) -> int | None:
+        """Kaldi's `frames-per-chunk` (steps of 10 ms): what is set, else the profile's; None leaves the model's."""
+        return self.frames_per_chunk or PROFILES[self.profile]
 
 
 class RuleOptions(Options):
@@ -106,7 +113,7 @@ class RuleOptions(Options):
         "partial", description="As soon as heard, or at the end of the utterance."
     )
     stable_ms: int = Field(
-        200,
+        100,
         ge=0,
         le=5000,
         description='With fire_on = "partial": how long the phrase must stay in the hypothesis before it counts.',

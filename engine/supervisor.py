@@ -98,7 +98,7 @@ class Supervisor:
         prepared = await self._pool.start()
         self._model_loaded = True
         speech = self._options.speech
-        self._metrics.model_loaded(speech.model_path.name, speech.decoding, str(speech.frames_per_chunk))
+        self._metrics.model_loaded(speech.model_path.name, speech.decoding, str(speech.chunk_frames))
         stack.push_async_callback(self._admin.stop)
         await self._admin.start()
         stack.callback(self._events.close)

@@ -69,6 +69,7 @@ def test_every_name_of_the_environment() -> None:
         CUELINE_WEBHOOK_SECRET="whsec_x",
         CUELINE_ADMIN_HOST="::1",
         CUELINE_ADMIN_PORT="0",
+        CUELINE_PROFILE="throughput",
         CUELINE_SHARDS="3",
         CUELINE_STATE_DIR="/tmp/state",
         CUELINE_DRAIN_S="2.5",
@@ -434,6 +435,7 @@ def test_the_example_loads_as_it_stands_and_states_the_defaults() -> None:
     for table in ("client_id", "client_secret"):
         del tables["genesys"][table]
     del tables["speech"]["model_path"], tables["shards"]["count"]
+    assert tables["speech"].pop("frames_per_chunk") == example.speech.chunk_frames, "the profile's, unless it is set"
     defaults = example.model_dump(mode="json")
     for name, value in tables.items():
         if isinstance(value, dict):

@@ -15,11 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
 from pydantic import ValidationError
 
 from engine.audio.arena import Arena
-from engine.audio.format import FRAME_BYTES
 from engine.errors import ConfigError, ModelError, VocabularyError
 from engine.logs import configure_logging
 from engine.options import RuleOptions, SpeechOptions
@@ -48,9 +46,7 @@ def load(message: Prepare) -> Hearing:
     options = SpeechOptions.model_validate_json(message.speech)
     rules = [RuleOptions.model_validate_json(rule) for rule in message.rules]
     with prepared_model(options) as folder:
-        hearing = Hearing(VoskModel(folder, shown_as=options.model_path), options, rules)
-        hearing.warm_up(np.zeros((50, FRAME_BYTES), np.uint8))
-    return hearing
+        return Hearing(VoskModel(folder, shown_as=options.model_path), options, rules)
 
 
 def prepare(port: PacketPort) -> Hearing | None:

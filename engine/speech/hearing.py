@@ -1,13 +1,18 @@
 """What every channel of a worker shares: the model, the rules, and recognizers pooled by grammar."""
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import get_args
 
+import numpy as np
+
+from engine.audio.format import FRAME_BYTES
 from engine.audio.ring import Frames, RingReader
 from engine.errors import VocabularyError
 from engine.options import Channel, RuleOptions, SpeechOptions
 from engine.speech.background import EVERYDAY_ENGLISH
+from engine.speech.cadence import Cadence, cadence_of, dear_frames
 from engine.speech.counters import Counters
 from engine.speech.intents import load_entry_point
 from engine.speech.phrases import Hypothesis, PhraseSpotter, SpottingRule, heard_phrases, rules_on, spoken
@@ -15,6 +20,9 @@ from engine.speech.pipeline import Pipeline
 from engine.speech.recognizer import Recognizer, RecognizerPool
 from engine.speech.vad import WebrtcVad
 from engine.speech.vosk_binding import VoskModel
+
+TRIAL_FRAMES = 150  # 3 s: two chunks of the longest kind in use
+TRIALS = 3  # a frame that was dear once, for whatever reason, does not count
 
 
 class _Deaf:
@@ -50,20 +58,13 @@ class Hearing:
                 make = partial(_recognizer, model, grammar) if grammar != () else _Deaf
                 by_grammar[grammar] = RecognizerPool(make, options.recognizer_max_utterances)
             self._pools[channel] = by_grammar[grammar]
+        self.cadence = _cadence(self._pools["external"] if self._rules["external"] else self._pools["internal"])
 
     def open(self, channel: Channel, reader: RingReader, counters: Counters) -> Pipeline:
         """A pipeline on a ring, from wherever the ring says."""
         spotter = PhraseSpotter(self._rules[channel])
         vad = WebrtcVad(self._options.vad_mode)
-        return Pipeline(reader, vad, spotter, self._pools[channel], self._options, counters)
-
-    def warm_up(self, silence: Frames) -> None:
-        """Decode once before the fork, so that what the decoder makes lazily is shared too."""
-        for pool in set(self._pools.values()):
-            recognizer = pool.take()
-            recognizer.accept(silence)
-            recognizer.final()
-            pool.discard(recognizer)
+        return Pipeline(reader, vad, spotter, self._pools[channel], self.cadence, self._options, counters)
 
     @property
     def recognizers_alive(self) -> int:
@@ -84,6 +85,25 @@ def _grammar(model: VoskModel, options: SpeechOptions, rules: Sequence[RuleOptio
 
 def _recognizer(model: VoskModel, grammar: tuple[str, ...] | None) -> Recognizer:
     return model.recognizer(grammar)
+
+
+def _cadence(pool: RecognizerPool) -> Cadence:
+    """Find out when the network computes. Before the fork this also makes what the decoder makes lazily, so it is shared."""
+    recognizer, silence = pool.take(), np.zeros((TRIAL_FRAMES, 1, FRAME_BYTES), np.uint8)
+    trials = [_costs_s(recognizer, silence) for _ in range(TRIALS)]
+    pool.discard(recognizer)
+    return cadence_of(dear_frames(list(map(min, *trials))), TRIAL_FRAMES) or Cadence()
+
+
+def _costs_s(recognizer: Recognizer, runs: Sequence[Frames] | Frames) -> list[float]:
+    """CPU seconds of hearing each run, in an utterance of their own."""
+    costs_s = []
+    for run in runs:
+        begun = time.thread_time()
+        recognizer.accept(run)
+        costs_s.append(time.thread_time() - begun)
+    recognizer.final()
+    return costs_s
 
 
 def check_vocabulary(model: VoskModel, rules: Sequence[RuleOptions]) -> None:

@@ -31,6 +31,9 @@ FLAT = {
     "word boundaries": ("word_boundary.int",),
 }
 IVECTOR = ("final.dubm", "final.ie", "final.mat", "global_cmvn.stats", "online_cmvn.conf", "splice.conf")
+# Vosk determinizes an utterance's lattice as it grows, again and again; nobody looks at it before the final hypothesis.
+# In noise that was most of the cost (bench/README.md). Counts of the network's output frames, beyond any utterance.
+LATTICE_AT_THE_END = {"determinize-min-chunk-size": 100_000, "determinize-max-delay": 200_000}
 _WANTS_IVECTOR = b"input-node name=ivector"
 _NNET_MARK = b"<Nnet3>"
 
@@ -103,7 +106,18 @@ def _network_faults(root: Path, acoustic: Path) -> list[str]:
     return [_fault(root, folder / name) for name in IVECTOR]
 
 
-def overlay(path: Path, settings: Mapping[str, int], folder: Path) -> Path:
+def _settings(options: SpeechOptions) -> dict[str, float | None]:
+    """How the model is decoded; None leaves it as the model says."""
+    return {
+        "frames-per-chunk": options.chunk_frames,
+        "beam": options.beam,
+        "lattice-beam": options.lattice_beam,
+        "min-active": options.min_active,
+        **LATTICE_AT_THE_END,
+    }
+
+
+def overlay(path: Path, settings: Mapping[str, float], folder: Path) -> Path:
     """Make in `folder` a model that is `path` by links, but with these settings in its model.conf; return it."""
     for entry in path.iterdir():
         if entry.name != "conf":
@@ -132,9 +146,8 @@ def prepared_model(options: SpeechOptions) -> Iterator[Path]:
     """A validated folder to load from; the overlay, where one is needed, is gone afterwards (Vosk reads all at once)."""
     path = options.model_path
     validate_model(path)
-    wanted = {"frames-per-chunk": options.frames_per_chunk, "min-active": options.min_active}
-    settings = {name: value for name, value in wanted.items() if value is not None}
-    if not settings or not (path / "conf/model.conf").is_file():  # the flat layout has no settings file
+    settings = {name: value for name, value in _settings(options).items() if value is not None}
+    if not (path / "conf/model.conf").is_file():  # the flat layout has no settings file
         yield path
         return
     with tempfile.TemporaryDirectory(prefix="cueline-model-") as folder:

@@ -13,6 +13,7 @@ from typing import assert_never
 from engine.audio.format import frames_of
 from engine.audio.ring import Gap, ReaderState, RingReader
 from engine.options import FRAME_MS, SpeechOptions
+from engine.speech.cadence import Cadence
 from engine.speech.counters import Counters
 from engine.speech.endpointer import Bound, Endpointer, EndpointerOptions
 from engine.speech.events import PhraseSpotted, SpeechEvent, UtteranceEnded, UtteranceStarted
@@ -23,7 +24,6 @@ from engine.speech.vad import Vad
 from engine.stats import Cell
 
 CUT_OVERLAP_FRAMES = frames_of(1000)
-PARTIAL_LAG_FRAMES = frames_of(80)  # a word shows in a partial about so long after its end (bench/README.md)
 
 
 class Pipeline:
@@ -35,6 +35,7 @@ class Pipeline:
         vad: Vad,
         spotter: PhraseSpotter,
         recognizers: RecognizerPool,
+        cadence: Cadence,
         options: SpeechOptions,
         counters: Counters,
     ) -> None:
@@ -42,10 +43,11 @@ class Pipeline:
         self._vad = vad
         self._spotter = spotter
         self._recognizers = recognizers
+        self._cadence = cadence
+        self._lag_frames = frames_of(cadence.lag_ms)
         self._counters = counters
         self._endpointer = Endpointer(EndpointerOptions.of(options))
         self._lead_frames = frames_of(options.onset_ms) + frames_of(options.preroll_ms)
-        self._interval_frames = frames_of(options.partial_interval_ms)
         self._max_frames = frames_of(options.max_utterance_ms)
         self._overlap_frames = min(CUT_OVERLAP_FRAMES, self._max_frames // 2)
         self._events: list[SpeechEvent] = []
@@ -133,7 +135,7 @@ class Pipeline:
         self._events.append(UtteranceStarted(self._ms(start)))
 
     def _listen(self, start: int, fed_from: int) -> None:
-        self._utterance = Utterance(self._recognizers.take(), start, fed_from, fed_from, fed_from)
+        self._utterance = Utterance(self._recognizers.take(), start, fed_from, fed_from)
 
     def _end(self, stop: int) -> None:
         """Hear the utterance to `stop`, take its final hypothesis, give the recognizer back."""
@@ -184,10 +186,10 @@ class Pipeline:
     # the recognizer
 
     def _feed(self, utterance: Utterance, stop: int) -> None:
-        """Hear up to `stop`, looking at the partial hypothesis every interval."""
+        """Hear up to `stop`, looking at the partial hypothesis whenever the network has computed a chunk."""
         begun = time.thread_time()
         while utterance.fed < stop:
-            look_at = utterance.looked_at + self._interval_frames
+            look_at = utterance.fed_from + self._cadence.next_look(utterance.fed - utterance.fed_from)
             utterance.feed(self._reader, min(stop, look_at))
             if utterance.fed == look_at:
                 self._spot(utterance, utterance.partial())
@@ -199,7 +201,7 @@ class Pipeline:
 
     def _spotted(self, utterance: Utterance, spot: Spot, hypothesis: Hypothesis) -> PhraseSpotted:
         seen = spot.seen_ms // FRAME_MS - self._gap_frames
-        end = max(seen - PARTIAL_LAG_FRAMES, utterance.start)
+        end = max(seen - self._lag_frames, utterance.start)
         if spot.end_ms is not None:  # Vosk's word ends are late now and then, never early
             end = min(end, utterance.frame_at(spot.end_ms)) if seen < utterance.fed else utterance.frame_at(spot.end_ms)
         return PhraseSpotted(

@@ -16,7 +16,6 @@ class Utterance:
     start: int
     fed_from: int
     fed: int  # first frame that the recognizer has not heard
-    looked_at: int  # `fed` at the last partial
 
     def feed(self, reader: RingReader, stop: int) -> None:
         """Let the recognizer hear the ring's frames up to `stop`."""
@@ -26,7 +25,6 @@ class Utterance:
 
     def partial(self) -> Hypothesis:
         """The best guess so far."""
-        self.looked_at = self.fed
         return self.recognizer.partial()
 
     def frame_at(self, end_ms: int) -> int:

@@ -5,11 +5,12 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from engine.audio.format import FRAME_BYTES, FRAME_S
+from engine.audio.format import FRAME_S
 from engine.audio.ring import Frames
 from engine.errors import ConfigError, VocabularyError
 from engine.options import Channel, RuleOptions
 from engine.speech.hearing import Hearing
+from engine.speech.model import prepared_model
 from engine.speech.vosk_binding import VoskModel
 from engine.stats import Cell
 from tests.support.speech import OPTIONS, call_pcm, frames, hear, manifest, phrases_in, rule
@@ -99,7 +100,6 @@ def test_a_channel_that_no_rule_listens_to_is_deaf_and_costs_nothing(
 
 def test_without_any_rule(model: VoskModel) -> None:
     hearing = Hearing(model, OPTIONS, [])
-    hearing.warm_up(np.zeros((50, FRAME_BYTES), np.uint8))
     assert phrases_in(hear(hearing, clip())[0]) == []
 
 
@@ -128,10 +128,27 @@ def test_recognizers_are_retired(model: VoskModel) -> None:
     assert hearing.recognizers_alive == 0
 
 
-def test_warming_up_leaves_nothing(model: VoskModel) -> None:
-    hearing = Hearing(model, OPTIONS, [rule("transfer me")])
-    hearing.warm_up(np.zeros((50, FRAME_BYTES), np.uint8))
-    assert hearing.recognizers_alive == 0
+def test_a_fresh_hearing_holds_no_recognizer(model: VoskModel) -> None:
+    assert Hearing(model, OPTIONS, [rule("transfer me")]).recognizers_alive == 0
+
+
+@pytest.mark.parametrize(("steps", "chunk_ms"), [(12, 120), (20, 210), (36, 360)])
+def test_it_finds_out_when_the_network_computes(steps: int, chunk_ms: int) -> None:
+    """Kaldi rounds a chunk up to whole output frames, of 30 ms here."""
+    options = OPTIONS.model_copy(update={"frames_per_chunk": steps})
+    with prepared_model(options) as folder:
+        hearing = Hearing(VoskModel(folder), options, [rule("transfer me")])
+    assert hearing.cadence.chunk_ms == chunk_ms
+    audio = frames(call_pcm("call-10.wav"))[:300]
+    recognizer, changes, before = hearing._pools["external"].take(), [], ""
+    for heard, run in enumerate(np.split(audio, len(audio)), 1):
+        recognizer.accept(run)
+        text = recognizer.partial().text
+        if text != before and heard > 1:
+            changes.append(heard)
+        before = text
+    assert changes
+    assert set(changes) <= set(hearing.cadence.looks(300))
 
 
 def test_a_tiny_grammar_does_not_explode(model: VoskModel) -> None:

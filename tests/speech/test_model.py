@@ -153,7 +153,14 @@ def test_the_overlay_replaces_settings_and_goes_afterwards(folder: Path) -> None
     before = settings_in(folder)
     with prepared_model(SpeechOptions(model_path=folder, frames_per_chunk=33, min_active=44)) as path:
         assert path != folder
-        assert settings_in(path) == before | {"frames-per-chunk": "33", "min-active": "44"}
+        assert settings_in(path) == before | {
+            "frames-per-chunk": "33",
+            "min-active": "44",
+            "beam": "10.0",
+            "lattice-beam": "2.0",
+            "determinize-min-chunk-size": "100000",
+            "determinize-max-delay": "200000",
+        }
         assert (path / "am/final.mdl").read_bytes() == (MODEL / "am/final.mdl").read_bytes()
         assert (path / "conf/mfcc.conf").read_text() == (MODEL / "conf/mfcc.conf").read_text()
         assert (path / "graph/phones/word_boundary.int").is_file()
@@ -173,9 +180,19 @@ def test_a_relative_path_will_do(folder: Path, monkeypatch: pytest.MonkeyPatch) 
         validate_model(path)
 
 
-def test_with_nothing_to_set_the_folder_itself_is_loaded(folder: Path) -> None:
-    with prepared_model(SpeechOptions(model_path=folder, frames_per_chunk=None, min_active=None)) as path:
-        assert path == folder
+@pytest.mark.parametrize(("profile", "steps"), [("low-latency", "12"), ("balanced", "18"), ("throughput", "36")])
+def test_a_profile_is_a_chunk(folder: Path, profile: str, steps: str) -> None:
+    with prepared_model(SpeechOptions(model_path=folder, profile=profile)) as path:
+        assert settings_in(path)["frames-per-chunk"] == steps
+
+
+def test_the_profile_model_leaves_what_the_model_says(folder: Path) -> None:
+    before = settings_in(folder)
+    own = SpeechOptions(model_path=folder, profile="model", min_active=None, beam=None, lattice_beam=None)
+    with prepared_model(own) as path:
+        after = settings_in(path)
+    assert before.items() <= after.items()
+    assert {name for name in after if name not in before} == {"determinize-min-chunk-size", "determinize-max-delay"}
 
 
 def test_settings_that_are_no_text(folder: Path) -> None:

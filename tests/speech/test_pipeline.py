@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.options import RuleOptions
+from engine.speech.cadence import Cadence
 from engine.speech.events import PhraseSpotted, SpeechEvent, UtteranceEnded, UtteranceStarted
 from engine.stats import Cell
 from tests.support.speech import Channel, FailingRecognizer, ScriptedRecognizer, phrases_in, rule
@@ -36,16 +37,16 @@ def test_one_utterance() -> None:
         confidence=None,
         fired_on="partial",
         utterance_start_ms=35 * 20,
-        phrase_end_ms=66 * 20,  # first seen after frame 70, less the 80 ms that a partial lags
-        audio_position_ms=80 * 20,  # 200 ms later it is taken to be stable
-        phrase_end_ns=65,  # the last frame before; it arrived at "65"
+        phrase_end_ms=70 * 20,  # first seen after frame 70; with chunks of 100 ms a partial does not lag
+        audio_position_ms=75 * 20,  # 100 ms later it is taken to be stable
+        phrase_end_ns=69,  # the last frame before; it arrived at "69"
     )
     expected = [UtteranceStarted(35 * 20), spotted, UtteranceEnded(35 * 20, 95 * 20)]
     assert events_of("_*50 transfer*15 me*10 _*40") == expected
 
 
 def test_a_final_tells_confidence_and_the_words_end() -> None:
-    channel = Channel([rule("transfer me", fire_on="final")], partial_interval_ms=2000)
+    channel = Channel([rule("transfer me", fire_on="final")], cadence=Cadence(2000))
     channel.say("_*50 transfer*15 me*10 _*40", confidence=0.75)
     (spotted,) = phrases_in(channel.finish())
     assert spotted.confidence == pytest.approx(0.75)
@@ -56,12 +57,12 @@ def test_a_final_tells_confidence_and_the_words_end() -> None:
 def test_a_final_that_is_late_about_the_end_is_mended_by_the_partials() -> None:
     """Vosk stretches a last word over the pause behind it; the partials had the phrase before."""
     (spotted,) = phrases_in(events_of("_*50 transfer*15 me*25 _*40", rule("transfer me", fire_on="final")))
-    assert frame(spotted.phrase_end_ms) == 66
+    assert frame(spotted.phrase_end_ms) == 70
 
 
 @pytest.mark.parametrize("slots", [64, 128, 4096])
 def test_a_phrase_that_ends_with_the_channel_ended_with_its_last_frame(slots: int) -> None:
-    channel = Channel([rule("transfer me", fire_on="final")], slots=slots, partial_interval_ms=2000)
+    channel = Channel([rule("transfer me", fire_on="final")], slots=slots, cadence=Cadence(2000))
     for text in ("_*50", "hello*30", "transfer*20 me*28"):
         channel.say(text)
         channel.drain()

@@ -18,6 +18,7 @@ from engine.audio.format import FRAME_BYTES
 from engine.audio.ring import Frames, RingMemory, RingReader, RingWriter, ring_bytes, ring_memory
 from engine.options import FRAME_MS, RuleOptions, SpeechOptions
 from engine.options import Channel as ChannelName
+from engine.speech.cadence import Cadence
 from engine.speech.counters import Counters
 from engine.speech.events import PhraseSpotted, SpeechEvent
 from engine.speech.hearing import Hearing
@@ -132,6 +133,7 @@ class Channel:
         memory: RingMemory | None = None,
         make: Callable[[], Recognizer] = ScriptedRecognizer,
         counters: Counters | None = None,
+        cadence: Cadence = Cadence(chunk_ms=100),  # noqa: B008 (frozen)
         **options: Any,
     ) -> None:
         self.memory = memory or new_ring(slots)
@@ -141,7 +143,9 @@ class Channel:
         self.events: list[SpeechEvent] = []
         spotter = PhraseSpotter([SpottingRule.of(each, no_entry_point) for each in rules])
         settings = OPTIONS.model_copy(update=options)
-        self.pipeline = Pipeline(RingReader(self.memory), ScriptedVad(), spotter, self.pool, settings, self.counters)
+        self.pipeline = Pipeline(
+            RingReader(self.memory), ScriptedVad(), spotter, self.pool, cadence, settings, self.counters
+        )
 
     def say(self, text: str, confidence: float = 1.0) -> int:
         """Write scripted frames, arriving one nanosecond after the other; return how many were lost."""
