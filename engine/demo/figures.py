@@ -27,6 +27,11 @@ class Reading:
     waiting_commands: int = 0
     audio_s: float = 0.0
     reconnects: int = 0
+    worker_cpu_s: float = 0.0
+    decode_s: float = 0.0  # CPU
+    vad_s: float = 0.0  # CPU
+    ipc_s: float = 0.0  # CPU
+    utilization: float = 0.0  # of the busiest shard
     frame_latency: Buckets = ()
 
     @property
@@ -39,11 +44,14 @@ def read_metrics(text: str) -> Reading:
     """Add up the samples of an exposition; ValueError where it is none."""
     sums: dict[str, float] = defaultdict(float)
     buckets: dict[float, float] = defaultdict(float)
+    utilization = 0.0
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             sums[sample.name] += sample.value
             if sample.name == "cueline_frame_latency_seconds_bucket":
                 buckets[float(sample.labels["le"])] += sample.value
+            elif sample.name == "cueline_shard_utilization_ratio":
+                utilization = max(utilization, sample.value)
     return Reading(
         conversations=int(sums["cueline_conversations"]),
         frames=int(sums["cueline_frames_total"]),
@@ -52,6 +60,11 @@ def read_metrics(text: str) -> Reading:
         waiting_commands=int(sums["cueline_outbox_pending"]),
         audio_s=sums["cueline_audio_seconds_total"],
         reconnects=int(sums["cueline_reconnects_total"]),
+        worker_cpu_s=sums["cueline_worker_cpu_seconds_total"],
+        decode_s=sums["cueline_decode_seconds_total"],
+        vad_s=sums["cueline_vad_seconds_total"],
+        ipc_s=sums["cueline_worker_ipc_seconds_total"],
+        utilization=utilization,
         frame_latency=tuple(sorted(buckets.items())),
     )
 

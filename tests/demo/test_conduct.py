@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from engine.config import load
-from engine.demo.conduct import STAGGER_ALL_MS, engine_settings, simulator_arguments, wanted_phrases
+from engine.demo.conduct import STAGGER_ALL_MS, simulator_arguments
 from engine.demo.receiver import Receiver
 from engine.demo.scene import DemoOptions
+from engine.demo.stage import engine_settings, wanted_phrases
 from engine.simulator.options import SPEECH_DIR
 
 READY = {

@@ -1,0 +1,133 @@
+"""Receiver, simulator and engine as they are started for a play: each in its own process, this one receives.
+
+The engine follows the simulator's calls as soon as it is up, and a call's clock begins with its first subscription, so
+nothing is said before somebody listens. They end in reverse order when the block is left.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import aiohttp
+import orjson
+
+from engine.demo.calls import PlayedCall, read_calls
+from engine.demo.figures import Reading, read_metrics
+from engine.demo.processes import Child, Event, child_environment, running
+from engine.demo.receiver import Receiver
+from engine.demo.scene import counted
+from engine.errors import DemoError
+
+START_S = 60.0
+ANSWER_S = 10.0
+LAST_WORDS_S = 3.0
+
+T = TypeVar("T")
+
+
+class Steps(Protocol):
+    """Who is told how the set-up goes."""
+
+    def begun(self, step: str) -> None:
+        """A step of the set-up begins."""
+        ...
+
+    def done(self, step: str) -> None:
+        """It is done."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The three at work."""
+
+    receiver: Receiver
+    simulator: Child
+    engine: Child
+    simulator_url: str
+    engine_url: str
+    _http: aiohttp.ClientSession
+
+    async def calls(self) -> tuple[PlayedCall, ...]:
+        """The calls as the simulator sees them. DemoError when it can't be asked any more."""
+        return await self._ask(f"{self.simulator_url}/simulator/calls", read_calls)
+
+    async def reading(self) -> Reading:
+        """What the engine has counted. DemoError when it can't be asked any more."""
+        return await self._ask(f"{self.engine_url}/metrics", lambda body: read_metrics(body.decode()))
+
+    def check(self) -> None:
+        """DemoError when one of them has ended."""
+        for child in (self.simulator, self.engine):
+            child.check()
+
+    async def _ask(self, url: str, read: Callable[[bytes], T]) -> T:
+        self.check()
+        try:
+            async with self._http.get(url) as response:
+                response.raise_for_status()
+                return read(await response.read())
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            await asyncio.gather(*(child.ending(LAST_WORDS_S) for child in (self.simulator, self.engine)))
+            self.check()
+            raise DemoError(
+                f"A process of the play can't be asked any more: {error or type(error).__name__}"
+            ) from error
+
+
+@asynccontextmanager
+async def staged(
+    simulator_arguments: Sequence[str],
+    phrases: Sequence[str],
+    environ: Mapping[str, str],
+    steps: Steps,
+    hurry: asyncio.Event,
+    settings: Mapping[str, str] | None = None,
+) -> AsyncIterator[Stage]:
+    """Start them; `settings` are further variables of the engine. DemoError when one does not start; nothing is left then."""
+    async with AsyncExitStack() as stack:
+        receiver = await stack.enter_async_context(Receiver())
+        steps.begun("starting the simulator")
+        environment = child_environment(environ, {})
+        starting = running("simulator", simulator_arguments, environment, _simulator_ready, hurry)
+        simulator = await stack.enter_async_context(starting)
+        ready = await simulator.ready(START_S)
+        steps.done(f"simulator: {counted(len(ready['calls']), 'call')} at {ready['url']}")
+        steps.begun("starting the engine, loading the model")
+        environment = child_environment(environ, engine_settings(ready, phrases, receiver) | dict(settings or {}))
+        engine = await stack.enter_async_context(running("engine", ["run"], environment, _engine_ready, hurry))
+        up = await engine.ready(START_S)
+        steps.done(f"engine: {counted(up['shards'], 'shard')}, model {up['model']}, admin API at {up['admin']}")
+        steps.done(f"listening for: {', '.join(phrases)}")
+        timeout = aiohttp.ClientTimeout(total=ANSWER_S)
+        http = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
+        yield Stage(receiver, simulator, engine, ready["url"], up["admin"], http)
+
+
+def _simulator_ready(event: Event) -> bool:
+    return event.get("event") == "ready"
+
+
+def _engine_ready(event: Event) -> bool:
+    return event.get("event") == "cueline is up"
+
+
+def wanted_phrases(speech: Path) -> list[str]:
+    """What is listened for in these recordings; nothing where their manifest names no phrases."""
+    phrases: list[str] = orjson.loads((speech / "manifest.json").read_bytes()).get("phrases", [])
+    return phrases
+
+
+def engine_settings(ready: Event, phrases: Sequence[str], receiver: Receiver) -> dict[str, str]:
+    """Environment of `cueline run`: the simulator's own, and ours."""
+    settings: dict[str, str] = ready["environment"] | {
+        "CUELINE_WEBHOOK_URL": receiver.url,
+        "CUELINE_WEBHOOK_SECRET": receiver.secret,
+        "CUELINE_ADMIN_PORT": "0",
+        "CUELINE_DRAIN_S": "0",
+        "CUELINE_LOG_LEVEL": "info",  # "cueline is up" is what is waited for
+    }
+    return settings | ({"TARGET_KEYWORD": ",".join(phrases)} if phrases else {})
