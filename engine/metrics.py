@@ -61,6 +61,11 @@ class _ShardCollector(Collector):
             "cueline_vad_seconds", "CPU seconds inside the voice activity detector.", labels=["shard"]
         )
         cpu = CounterMetricFamily("cueline_worker_cpu_seconds", "CPU seconds of the worker.", labels=["shard"])
+        ipc = CounterMetricFamily(
+            "cueline_worker_ipc_seconds",
+            "CPU seconds of the worker between turns: doorbells, messages.",
+            labels=["shard"],
+        )
         utterances = CounterMetricFamily("cueline_utterances", "Utterances heard to their end.", labels=["shard"])
         recognizers = GaugeMetricFamily("cueline_recognizers", "Recognizers alive.", labels=["shard"])
         restarts = CounterMetricFamily(
@@ -80,10 +85,25 @@ class _ShardCollector(Collector):
             decode.add_metric(shard, cells[Cell.DECODE_S])
             vad.add_metric(shard, cells[Cell.VAD_S])
             cpu.add_metric(shard, cells[Cell.CPU_S])
+            ipc.add_metric(shard, cells[Cell.IPC_S])
             utterances.add_metric(shard, cells[Cell.UTTERANCES])
             recognizers.add_metric(shard, cells[Cell.RECOGNIZERS])
             restarts.add_metric(shard, reading.restarts)
-        yield from (latency, depth, busy, frames, dropped, audio, decode, vad, cpu, utterances, recognizers, restarts)
+        yield from (
+            latency,
+            depth,
+            busy,
+            frames,
+            dropped,
+            audio,
+            decode,
+            vad,
+            cpu,
+            ipc,
+            utterances,
+            recognizers,
+            restarts,
+        )
 
 
 def _buckets(cells: Sequence[float]) -> list[tuple[str, float]]:

@@ -26,8 +26,9 @@ class Cell(IntEnum):
     CPU_S = 10  # process CPU seconds of this and earlier generations
     UTTERANCES = 11
     RECOGNIZERS = 12  # gauge: alive now
-    LATENCY_SUM_S = 13
-    LATENCY_FIRST = 14  # len(LATENCY_BOUNDS_S) + 1 cells follow
+    IPC_S = 13  # CPU seconds between turns: doorbells, messages
+    LATENCY_SUM_S = 14
+    LATENCY_FIRST = 15  # len(LATENCY_BOUNDS_S) + 1 cells follow
 
 
 CELL_COUNT = Cell.LATENCY_FIRST + len(LATENCY_BOUNDS_S) + 1

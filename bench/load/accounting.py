@@ -14,6 +14,7 @@ PROC = Path("/proc")
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 # Fields of /proc/PID/stat, counted from the one after the name: proc(5) numbers them three higher.
 _PARENT = 1
+_OWN_TIMES = slice(11, 13)
 _TIMES = slice(11, 15)  # own and waited-for children's, each in user and kernel mode
 
 
@@ -28,9 +29,24 @@ def cpu_seconds(pid: int) -> float:
     return sum(stats[each].cpu_s for each in _tree(pid, stats))
 
 
+def own_cpu_seconds(pid: int) -> float:
+    """CPU seconds of the process alone; 0 where it is gone."""
+    text = _text(PROC / str(pid) / "stat")
+    return sum(map(int, _fields(text)[_OWN_TIMES])) / TICKS_PER_S if text else 0.0
+
+
 def pss_mb(pid: int) -> dict[int, float]:
     """Memory of the process and each descendant, by pid: its own pages and its share of shared ones, 10^6 bytes."""
-    found = {each: _pss_mb(each) for each in _tree(pid, _stats())}
+    return _memory_mb(pid, "Pss")
+
+
+def private_mb(pid: int) -> dict[int, float]:
+    """What would be free if it ended, of the process and each descendant, by pid: 10^6 bytes."""
+    return _memory_mb(pid, "Private_Clean", "Private_Dirty")
+
+
+def _memory_mb(pid: int, *names: str) -> dict[int, float]:
+    found = {each: _sum_mb(each, names) for each in _tree(pid, _stats())}
     return {each: mb for each, mb in found.items() if mb is not None}
 
 
@@ -45,8 +61,12 @@ def _stats() -> dict[int, _Stat]:
 
 def _stat(text: str) -> _Stat:
     """Of the line in /proc/PID/stat; the name in it is in brackets and may hold anything."""
-    fields = text[text.rindex(")") + 1 :].split()
+    fields = _fields(text)
     return _Stat(int(fields[_PARENT]), sum(map(int, fields[_TIMES])) / TICKS_PER_S)
+
+
+def _fields(text: str) -> list[str]:
+    return text[text.rindex(")") + 1 :].split()
 
 
 def _tree(pid: int, stats: dict[int, _Stat]) -> Iterator[int]:
@@ -61,13 +81,11 @@ def _tree(pid: int, stats: dict[int, _Stat]) -> Iterator[int]:
         waiting += children[found]
 
 
-def _pss_mb(pid: int) -> float | None:
+def _sum_mb(pid: int, names: tuple[str, ...]) -> float | None:
     """None where it is gone or not ours to look at."""
-    for line in _text(PROC / str(pid) / "smaps_rollup").splitlines():
-        name, _, rest = line.partition(":")
-        if name == "Pss":
-            return int(rest.split()[0]) * 1024 / 1e6
-    return None
+    lines = (line.partition(":") for line in _text(PROC / str(pid) / "smaps_rollup").splitlines())
+    found = [int(rest.split()[0]) for name, _, rest in lines if name in names]
+    return sum(found) * 1024 / 1e6 if found else None
 
 
 def _text(path: Path) -> str:

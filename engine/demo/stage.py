@@ -59,6 +59,12 @@ class Stage:
         """What the engine has counted. DemoError when it can't be asked any more."""
         return await self._ask(f"{self.engine_url}/metrics", lambda body: read_metrics(body.decode()))
 
+    async def simulator_late_ms(self) -> float:
+        """How far the simulator was behind its own clock at worst."""
+        return await self._ask(
+            f"{self.simulator_url}/simulator/load", lambda body: float(orjson.loads(body)["late_ms"])
+        )
+
     def check(self) -> None:
         """DemoError when one of them has ended."""
         for child in (self.simulator, self.engine):

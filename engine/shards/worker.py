@@ -1,9 +1,11 @@
 """A shard's worker: hears every ring that it is told to, until it is told to stop or the supervisor is gone.
 
-One thread, one loop. A turn gives each ring with work at most TURN_FRAMES, so that none starves another; the turn's
-beginning is the heartbeat. What goes wrong on one ring ends that ring only.
+One thread, one loop. A turn hears the rings with work, the one whose audio has waited longest first, each at most
+TURN_FRAMES, so that none starves another; the turn's beginning is the heartbeat. Nothing is done and nobody wakes while no
+audio comes. What goes wrong on one ring ends that ring only.
 """
 
+import math
 import os
 import select
 import time
@@ -22,7 +24,7 @@ from engine.speech.hearing import Hearing
 from engine.speech.pipeline import Pipeline
 from engine.stats import Cell
 
-TURN_FRAMES = 25
+TURN_FRAMES = 10  # about what the network computes at once
 IDLE_MS = 250  # longest sleep, so that the heartbeat shows life
 
 log = structlog.get_logger(__name__)
@@ -49,6 +51,7 @@ class Worker:
         self._counters = Counters(arena.cells)
         self._open: dict[int, _Open] = {}  # by lease
         self._draining = False
+        self._behind = False  # the last turn has left something to do
         self._cpu_s = time.process_time()
 
     def run(self) -> None:
@@ -58,8 +61,7 @@ class Worker:
         poll.register(self._doorbell_fd, select.POLLIN)
         while not (self._draining and not self._open):
             self._counters.set(Cell.HEARTBEAT_NS, time.monotonic_ns())
-            busy = any(channel.closing or channel.pipeline.has_work for channel in self._open.values())
-            for fd, _ in poll.poll(0 if busy else IDLE_MS):
+            for fd, _ in poll.poll(0 if self._behind else IDLE_MS):
                 if fd == self._doorbell_fd:
                     with suppress(BlockingIOError):
                         os.eventfd_read(fd)
@@ -88,26 +90,40 @@ class Worker:
         return True
 
     def _turn(self) -> None:
-        begun = time.monotonic()
-        for channel in list(self._open.values()):
+        begun_s, begun_cpu_s = time.monotonic(), time.process_time()
+        self._behind = False
+        for channel in self._in_turn():
             try:
                 self._hear(channel)
             except ConnectionError:
                 raise  # the supervisor is gone
             except Exception as error:  # noqa: BLE001 (the border of one conversation: contain, count, go on)
                 self._fail(channel, error)
-        cpu_s = time.process_time()
-        self._counters.add(Cell.CPU_S, cpu_s - self._cpu_s)
-        self._cpu_s = cpu_s
-        self._counters.add(Cell.BUSY_S, time.monotonic() - begun)
+        ended_cpu_s = time.process_time()
+        self._counters.add(Cell.IPC_S, begun_cpu_s - self._cpu_s)
+        self._counters.add(Cell.CPU_S, ended_cpu_s - self._cpu_s)
+        self._cpu_s = ended_cpu_s
+        self._counters.add(Cell.BUSY_S, time.monotonic() - begun_s)
         self._counters.set(Cell.RECOGNIZERS, self._hearing.recognizers_alive)
+
+    def _in_turn(self) -> list[_Open]:
+        """The rings with something to do, oldest audio first; what is only to be closed comes last."""
+        waiting: list[tuple[float, int, _Open]] = []
+        for channel in self._open.values():
+            since_ns = channel.pipeline.waiting_since_ns
+            if since_ns is not None:
+                waiting.append((since_ns, channel.lease, channel))
+            elif channel.closing:
+                waiting.append((math.inf, channel.lease, channel))
+        return [channel for _, _, channel in sorted(waiting)]
 
     def _hear(self, channel: _Open) -> None:
         pipeline = channel.pipeline
-        if pipeline.has_work:
+        if pipeline.waiting_since_ns is not None:
             self._counters.set(Cell.HEARTBEAT_NS, time.monotonic_ns())
             self._report(channel, pipeline.drain(TURN_FRAMES))
-        elif channel.closing:
+            self._behind |= channel.closing or pipeline.has_work
+        else:
             self._report(channel, pipeline.finish())
             del self._open[channel.lease]
             self._port.send(RingClosed(channel.ring, channel.lease))

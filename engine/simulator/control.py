@@ -1,6 +1,6 @@
 """Watching and steering the simulator over HTTP, under `/simulator`; needs no token, is not noted in the journal.
 
-`GET calls | requests | actions | faults`, `POST faults`, `POST calls/{id}/end`.
+`GET calls | requests | actions | faults | load`, `POST faults`, `POST calls/{id}/end`.
 """
 
 import orjson
@@ -25,6 +25,7 @@ class ControlApi:
         app.router.add_get("/simulator/requests", self._requests)
         app.router.add_get("/simulator/actions", self._actions)
         app.router.add_get("/simulator/faults", self._faults)
+        app.router.add_get("/simulator/load", self._load)
         app.router.add_post("/simulator/faults", self._arm)
 
     async def _calls(self, _request: web.Request) -> web.Response:
@@ -38,6 +39,10 @@ class ControlApi:
 
     async def _faults(self, _request: web.Request) -> web.Response:
         return web.json_response([fault.body() for fault in self._cloud.faults.report()])
+
+    async def _load(self, _request: web.Request) -> web.Response:
+        """How well the simulator keeps time: a load generator that is late makes its listener look late."""
+        return web.json_response({"late_ms": round(self._cloud.ticker.late_s * 1000, 3)})
 
     async def _end(self, request: web.Request) -> web.Response:
         call = self._cloud.calls.get(request.match_info["conversation"])

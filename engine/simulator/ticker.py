@@ -18,6 +18,7 @@ class Ticker:
     def __init__(self) -> None:
         self._live: set[Call] = set()
         self._wake = asyncio.Event()
+        self.late_s = 0.0  # how far the worst tick so far was behind the grid
 
     def add(self, call: Call) -> None:
         """Play this call from now on; its playback has been started."""
@@ -30,6 +31,7 @@ class Ticker:
             await self._wake.wait()
             tick_at = time.monotonic()
             while self._live:
+                self.late_s = max(self.late_s, time.monotonic() - tick_at)
                 await self._tick()
                 tick_at = max(tick_at + TICK_S, time.monotonic() - PATIENCE_S)
                 await asyncio.sleep(tick_at - time.monotonic())

@@ -65,7 +65,14 @@ class Pipeline:
     @property
     def has_work(self) -> bool:
         """Whether `drain` would do anything."""
-        return self._reader.head != self._cursor or self._reader.gap(self._gaps_seen) is not None
+        return self.waiting_since_ns is not None
+
+    @property
+    def waiting_since_ns(self) -> int | None:
+        """When the oldest frame arrived that `drain` has not taken; 0 for a gap alone, None for nothing."""
+        if self._reader.head != self._cursor:
+            return self._reader.arrival_ns(self._cursor)
+        return 0 if self._reader.gap(self._gaps_seen) else None
 
     def drain(self, limit: int) -> list[SpeechEvent]:
         """Take at most `limit` frames (less at a gap); return what happened."""

@@ -24,6 +24,8 @@ class StandIn:
 
     frames: int
     error: Exception | None = None
+    since_ns: int = 1
+    order: list["StandIn"] = field(default_factory=list, repr=False, compare=False)
     drained: list[int] = field(default_factory=list)
     abandoned: bool = False
 
@@ -31,7 +33,12 @@ class StandIn:
     def has_work(self) -> bool:
         return self.frames > 0
 
+    @property
+    def waiting_since_ns(self) -> int | None:
+        return self.since_ns if self.frames else None
+
     def drain(self, limit: int) -> list[SpeechEvent]:
+        self.order.append(self)
         if self.error:
             raise self.error
         taken = min(limit, self.frames)
@@ -124,6 +131,20 @@ def test_no_ring_starves_another(stage):
     play.port.send(OpenRing(1, 2, "external"))
     assert {play.port.receive().lease, play.port.receive().lease} == {1, 2}
     assert max(long.drained) == TURN_FRAMES
+
+
+def test_within_a_turn_the_oldest_audio_comes_first():
+    ours, theirs = socket_pair()
+    arena, order = Arena.create(4, 16), []
+    pipelines = [StandIn(frames=1, since_ns=since_ns, order=order) for since_ns in (30, 10, 20)]
+    worker = Worker(PacketPort(theirs, WORKER_CODEC), -1, arena, Hall(*pipelines))
+    for lease in range(3):
+        worker._obey(OpenRing(lease, lease, "external"))
+    worker._turn()
+    assert [each.since_ns for each in order] == [10, 20, 30]
+    for sock in (ours, theirs):
+        sock.close()
+    arena.close()
 
 
 def test_a_channel_that_breaks_ends_alone(stage):
