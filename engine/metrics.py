@@ -35,6 +35,17 @@ class ShardReading:
     utilization_ratio: float  # share of the last second in which the work loop was busy
 
 
+# What workers count and nothing is made of: name, what it is, where it lies.
+_COUNTED = (
+    ("cueline_frames", "Frames taken by workers.", Cell.FRAMES),
+    ("cueline_decode_seconds", "CPU seconds inside the recognizer.", Cell.DECODE_S),
+    ("cueline_vad_seconds", "CPU seconds inside the voice activity detector.", Cell.VAD_S),
+    ("cueline_worker_ipc_seconds", "CPU seconds of the worker between turns: doorbells, messages.", Cell.IPC_S),
+    ("cueline_worker_cpu_seconds", "CPU seconds of the worker.", Cell.CPU_S),
+    ("cueline_utterances", "Utterances heard to their end.", Cell.UTTERANCES),
+)
+
+
 class _ShardCollector(Collector):
     """Turn shards' readings into metric families."""
 
@@ -53,57 +64,29 @@ class _ShardCollector(Collector):
         busy = GaugeMetricFamily(
             "cueline_shard_utilization_ratio", "Share of time in which the work loop was busy.", labels=["shard"]
         )
-        frames = CounterMetricFamily("cueline_frames", "Frames taken by workers.", labels=["shard"])
         dropped = CounterMetricFamily("cueline_frames_dropped", "Frames lost on the way.", labels=["shard", "reason"])
         audio = CounterMetricFamily("cueline_audio_seconds", "Audio by the VAD's verdict.", labels=["shard", "kind"])
-        decode = CounterMetricFamily("cueline_decode_seconds", "CPU seconds inside the recognizer.", labels=["shard"])
-        vad = CounterMetricFamily(
-            "cueline_vad_seconds", "CPU seconds inside the voice activity detector.", labels=["shard"]
-        )
-        cpu = CounterMetricFamily("cueline_worker_cpu_seconds", "CPU seconds of the worker.", labels=["shard"])
-        ipc = CounterMetricFamily(
-            "cueline_worker_ipc_seconds",
-            "CPU seconds of the worker between turns: doorbells, messages.",
-            labels=["shard"],
-        )
-        utterances = CounterMetricFamily("cueline_utterances", "Utterances heard to their end.", labels=["shard"])
         recognizers = GaugeMetricFamily("cueline_recognizers", "Recognizers alive.", labels=["shard"])
         restarts = CounterMetricFamily(
             "cueline_worker_restarts", "Workers replaced after they died or hung.", labels=["shard"]
         )
+        counters = [(CounterMetricFamily(name, text, labels=["shard"]), cell) for name, text, cell in _COUNTED]
         for reading in self._readings():
             shard, cells = [str(reading.shard)], reading.cells
             latency.add_metric(shard, _buckets(cells), cells[Cell.LATENCY_SUM_S])
             depth.add_metric(shard, reading.queue_depth_frames)
             busy.add_metric(shard, reading.utilization_ratio)
-            frames.add_metric(shard, cells[Cell.FRAMES])
             dropped.add_metric([*shard, "ring_full"], reading.overrun_frames)
             dropped.add_metric([*shard, "skipped"], cells[Cell.FRAMES_SKIPPED])
             dropped.add_metric([*shard, "vad_error"], cells[Cell.FRAMES_REJECTED])
             audio.add_metric([*shard, "voiced"], cells[Cell.VOICED_S])
             audio.add_metric([*shard, "unvoiced"], cells[Cell.UNVOICED_S])
-            decode.add_metric(shard, cells[Cell.DECODE_S])
-            vad.add_metric(shard, cells[Cell.VAD_S])
-            cpu.add_metric(shard, cells[Cell.CPU_S])
-            ipc.add_metric(shard, cells[Cell.IPC_S])
-            utterances.add_metric(shard, cells[Cell.UTTERANCES])
             recognizers.add_metric(shard, cells[Cell.RECOGNIZERS])
             restarts.add_metric(shard, reading.restarts)
-        yield from (
-            latency,
-            depth,
-            busy,
-            frames,
-            dropped,
-            audio,
-            decode,
-            vad,
-            cpu,
-            ipc,
-            utterances,
-            recognizers,
-            restarts,
-        )
+            for family, cell in counters:
+                family.add_metric(shard, cells[cell])
+        yield from (latency, depth, busy, dropped, audio, recognizers, restarts)
+        yield from (family for family, _ in counters)
 
 
 def _buckets(cells: Sequence[float]) -> list[tuple[str, float]]:

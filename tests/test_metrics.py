@@ -122,6 +122,7 @@ def test_what_workers_count_is_read_from_their_cells():
         Cell.DECODE_S: 0.25,
         Cell.VAD_S: 0.125,
         Cell.CPU_S: 0.5,
+        Cell.IPC_S: 0.75,
         Cell.UTTERANCES: 8,
         Cell.RECOGNIZERS: 9,
     }
@@ -137,6 +138,7 @@ def test_what_workers_count_is_read_from_their_cells():
         ("cueline_decode_seconds_total", (shard,)): 0.25,
         ("cueline_vad_seconds_total", (shard,)): 0.125,
         ("cueline_worker_cpu_seconds_total", (shard,)): 0.5,
+        ("cueline_worker_ipc_seconds_total", (shard,)): 0.75,
         ("cueline_utterances_total", (shard,)): 8,
         ("cueline_recognizers", (shard,)): 9,
         ("cueline_queue_depth_frames", (shard,)): 7,

@@ -89,16 +89,12 @@ class Pipeline:
         if self._utterance:
             self._feed(self._utterance, self._cursor)
         self._count(begun)
-        self._publish()
-        events, self._events = self._events, []
-        return events
+        return self._told()
 
     def finish(self) -> list[SpeechEvent]:
         """The channel is over: end the open utterance. Drain to the head first."""
         self._close_gate()
-        self._publish()
-        events, self._events = self._events, []
-        return events
+        return self._told()
 
     def abandon(self) -> None:
         """Give up the channel without a last word (its recognizer failed)."""
@@ -116,8 +112,8 @@ class Pipeline:
         for flag in verdicts:
             self._cursor += 1
             self._count_verdict(flag)
-            if self._replays_pre_roll and self._cursor > self._onset_by:
-                self._endpointer.open()
+            if self._utterance and not self._endpointer.is_open and self._cursor > self._onset_by:
+                self._endpointer.open()  # a predecessor's utterance, its onset not met again: its pre-roll must not end it
             match self._endpointer.push(bool(flag)):
                 case Bound.START if self._utterance:
                     pass  # the onset of a replayed utterance, heard again
@@ -130,11 +126,6 @@ class Pipeline:
                         self._cut()
                 case unexpected:
                     assert_never(unexpected)
-
-    @property
-    def _replays_pre_roll(self) -> bool:
-        """Whether a predecessor's utterance is open whose onset was not met again: its pre-roll must not end it."""
-        return self._utterance is not None and not self._endpointer.is_open
 
     def _open(self, start: int, fed_from: int | None = None) -> None:
         self._listen(start, start if fed_from is None else fed_from)
@@ -207,10 +198,7 @@ class Pipeline:
             self._events.append(self._spotted(utterance, spot, hypothesis))
 
     def _spotted(self, utterance: Utterance, spot: Spot, hypothesis: Hypothesis) -> PhraseSpotted:
-        seen = spot.seen_ms // FRAME_MS - self._gap_frames
-        end = max(seen - self._lag_frames, utterance.start)
-        if spot.end_ms is not None:  # Vosk's word ends are late now and then, never early
-            end = min(end, utterance.frame_at(spot.end_ms)) if seen < utterance.fed else utterance.frame_at(spot.end_ms)
+        end = utterance.phrase_end(spot.seen_ms // FRAME_MS - self._gap_frames, spot.end_ms, self._lag_frames)
         return PhraseSpotted(
             rule=spot.rule,
             phrase=spot.phrase,
@@ -239,6 +227,11 @@ class Pipeline:
         if first < self._cursor:
             self._counters.taken(self._reader.arrivals_ns(first, self._cursor), time.monotonic_ns())
             self._counted = self._cursor
+
+    def _told(self) -> list[SpeechEvent]:
+        self._publish()
+        events, self._events = self._events, []
+        return events
 
     def _publish(self) -> None:
         utterance = self._utterance

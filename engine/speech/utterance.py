@@ -30,3 +30,13 @@ class Utterance:
     def frame_at(self, end_ms: int) -> int:
         """The first frame after a word that ends where the recognizer said."""
         return min(self.fed_from + frames_of(end_ms), self.fed)
+
+    def phrase_end(self, seen: int, end_ms: int | None, lag_frames: int) -> int:
+        """The first frame after a phrase that showed first in the hypothesis when `seen` frames had been heard.
+
+        A final hypothesis says where it ends: late now and then, never early. A partial one is taken to lag.
+        """
+        guess = max(seen - lag_frames, self.start)
+        if end_ms is None:
+            return guess
+        return min(guess, self.frame_at(end_ms)) if seen < self.fed else self.frame_at(end_ms)
