@@ -19,13 +19,13 @@ from bench.gate.verdict import (
     baseline_to_json,
     judge,
     lowest,
+    rebase_table,
     rebased,
-    spread,
     table,
 )
 
 BASELINE = ROOT / "bench" / "baseline.json"
-MORE_TRIES = 3
+MORE_TRIES = 2
 REBASE_RUNS = 5
 
 
@@ -86,10 +86,7 @@ def rebase(suites: Sequence[str], file: Path) -> int:
             return 1
         runs.append(measured.ratios)
     marks = rebased(runs, before)
-    say(table(judge({name: mark.ratio for name, mark in marks.items()}, before)))
-    for name, mark in marks.items():
-        if spread(runs, name) > mark.margin:
-            say(f"noisy: {name} differed by {spread(runs, name):.0%} between runs, its margin is {mark.margin:.0%}")
+    say(rebase_table(marks, before, runs))
     file.write_text(baseline_to_json(marks), encoding="utf-8")
     say(f"Written: {file}. Commit it with the reason.")
     return 0

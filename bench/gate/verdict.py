@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
-NEW_MARGIN = 0.25  # of a benchmark that comes into the baseline; bench/README.md says which need another, and why
+NEW_MARGIN = 0.2  # of a benchmark that comes into the baseline; bench/README.md says which need another, and why
 REBASE_HINT = "`make bench-rebase` writes it"
 
 Standing = Literal["ok", "faster", "slower", "missing", "new"]
@@ -96,25 +96,43 @@ def spread(runs: Sequence[Mapping[str, float]], name: str) -> float:
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
-    """Aligned text, failures last, where a reader looks first."""
+    """The gate's table: failures last, where a reader looks first."""
     rows = [("benchmark", "ratio", "baseline", "change", "allowed", "")]
-    rows += [_row(verdict) for verdict in sorted(verdicts, key=lambda verdict: verdict.fails)]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    for verdict in sorted(verdicts, key=lambda verdict: verdict.fails):
+        allowed = _share(verdict.mark.margin if verdict.mark else None)
+        rows.append((*_compared(verdict.name, verdict.ratio, verdict.mark), allowed, SPOKEN[verdict.standing]))
+    return _aligned(rows)
+
+
+def rebase_table(after: Baseline, before: Baseline, runs: Sequence[Mapping[str, float]]) -> str:
+    """What a new baseline changes, and whether the runs that it comes from agree."""
+    rows = [("benchmark", "new", "old", "change", "margin", "spread")]
+    for name, mark in after.items():
+        noisy = "  more than its margin: measure again, or widen it" if spread(runs, name) > mark.margin else ""
+        cells = _compared(name, mark.ratio, before.get(name))
+        rows.append((*cells, _share(mark.margin), f"{spread(runs, name):.0%}{noisy}"))
+    rows += [(*_compared(name, None, mark), "–", "gone") for name, mark in before.items() if name not in after]
+    return _aligned(rows)
+
+
+def _compared(name: str, ratio: float | None, mark: Mark | None) -> tuple[str, str, str, str]:
+    change = None if ratio is None or mark is None else ratio / mark.ratio - 1
+    return name, _number(ratio), _number(mark.ratio if mark else None), _share(change)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:+.0%}"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    """Names to the left, numbers to the right, the last column as it is."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
-        f"{row[0]:<{widths[0]}}  " + "".join(f"{row[column]:>{widths[column]}}  " for column in range(1, 5)) + row[5]
-        for row in rows
-    )
-
-
-def _row(verdict: Verdict) -> tuple[str, str, str, str, str, str]:
-    ratio, mark = verdict.ratio, verdict.mark
-    return (
-        verdict.name,
-        "–" if ratio is None else f"{ratio:.4g}",
-        "–" if mark is None else f"{mark.ratio:.4g}",
-        "–" if ratio is None or mark is None else f"{ratio / mark.ratio - 1:+.0%}",
-        "–" if mark is None else f"{mark.margin:+.0%}",
-        SPOKEN[verdict.standing],
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:-1], widths[1:-1]), row[-1]]).rstrip() for row in rows
     )
 
 
