@@ -11,15 +11,16 @@ import pytest
 from bench.audio import new_ring
 from bench.counting import blocks_left, bytes_at_once, calls
 from bench.test_realtime import listening_session, message_of
+from bench.turns import Stage
 from engine.audio.format import FRAME_BYTES
 from engine.audio.framer import Framer
 from engine.audio.ring import ReaderState, RingReader, RingWriter
-from engine.shards.feed import HISTORY_FRAMES
+from engine.shards.feed import HISTORY_FRAMES, RingFeed
 from engine.speech.counters import Counters
 from engine.speech.hearing import Hearing
 
 CALLS_PER_MESSAGE = 8  # RealtimeSession.receive
-CALLS_PER_CHUNK = 10  # Framer.push of a frame, into the ring
+CALLS_PER_CHUNK = 13  # RingFeed.push of a frame, into the ring
 CALLS_PER_SILENT_FRAME = {1: 38, 3: 20, 25: 12}  # Pipeline.drain, by frames per drain
 BYTES_AT_ONCE = 3000  # views and small objects: far less than the audio that is passed on
 BLOCKS_LEFT = 50  # after a thousand frames: one in twenty may leave an object, by the interpreter's own caches
@@ -27,14 +28,19 @@ BLOCKS_LEFT = 50  # after a thousand frames: one in twenty may leave an object, 
 NOW_NS = 1
 
 
-def pusher(chunk: bytes) -> Callable[[], int]:
-    """Push the chunk into a ring that is always empty."""
-    memory = new_ring(256)
-    framer, reader = Framer(RingWriter(memory)), RingReader(memory)
+def lost(frames: int) -> None:
+    """Nothing may be."""
+    raise AssertionError(frames)
 
-    def push() -> int:
+
+def pusher(stage: Stage, chunk: bytes) -> Callable[[], None]:
+    """Push the chunk through a feed into a ring that is always empty."""
+    memory = new_ring(256)
+    feed, reader = RingFeed(memory, stage.bell, lost), RingReader(memory)
+
+    def push() -> None:
         reader.publish(ReaderState(reader.head, reader.head, 0, 0, 0))
-        return framer.push(chunk, NOW_NS)
+        feed.push(chunk)
 
     return push
 
@@ -60,9 +66,10 @@ def test_calls_per_message(talk: bytes) -> None:
     assert sum(calls(receive).values()) <= CALLS_PER_MESSAGE
 
 
-def test_calls_per_chunk(talk: bytes) -> None:
-    memory = new_ring(256)
-    push = partial(Framer(RingWriter(memory)).push, talk[:FRAME_BYTES], NOW_NS)
+def test_calls_per_chunk(stage: Stage, talk: bytes) -> None:
+    feed = RingFeed(new_ring(256), stage.bell, lost)
+    push = partial(feed.push, talk[:FRAME_BYTES])
+    push()  # has marked the bell for this turn
     assert sum(calls(push).values()) <= CALLS_PER_CHUNK
 
 
@@ -76,22 +83,27 @@ def test_calls_per_frame_of_silence(hearing: Hearing, frames: int) -> None:
     assert sum(calls(drain).values()) / frames <= CALLS_PER_SILENT_FRAME[frames]
 
 
-def test_a_chunk_of_whole_frames_is_copied_once_into_the_ring(talk: bytes) -> None:
-    assert bytes_at_once(pusher(talk[: 100 * FRAME_BYTES])) <= BYTES_AT_ONCE
+def test_a_chunk_of_whole_frames_is_copied_once_into_the_ring(stage: Stage, talk: bytes) -> None:
+    assert bytes_at_once(pusher(stage, talk[: 100 * FRAME_BYTES])) <= BYTES_AT_ONCE
 
 
-def test_a_chunk_of_odd_length_is_copied_once_more(talk: bytes) -> None:
+def test_a_chunk_of_odd_length_is_copied_once_more(stage: Stage, talk: bytes) -> None:
     chunk = talk[: 100 * FRAME_BYTES + 1]
-    assert len(chunk) < bytes_at_once(pusher(chunk)) <= len(chunk) + FRAME_BYTES + BYTES_AT_ONCE
+    assert len(chunk) < bytes_at_once(pusher(stage, chunk)) <= len(chunk) + FRAME_BYTES + BYTES_AT_ONCE
 
 
 def test_silence_is_not_copied(hearing: Hearing) -> None:
     assert bytes_at_once(silence(hearing, frames=25, drains=1)) <= BYTES_AT_ONCE
 
 
-def test_a_chunk_leaves_nothing_behind(talk: bytes) -> None:
-    push = pusher(talk[:FRAME_BYTES])
-    assert blocks_left(lambda: sum(push() for _ in range(1000))) <= BLOCKS_LEFT
+def test_a_chunk_leaves_nothing_behind(stage: Stage, talk: bytes) -> None:
+    push = pusher(stage, talk[:FRAME_BYTES])
+
+    def push_all() -> None:
+        for _ in range(1000):
+            push()
+
+    assert blocks_left(push_all) <= BLOCKS_LEFT
 
 
 def test_silence_leaves_nothing_behind(hearing: Hearing) -> None:

@@ -34,6 +34,8 @@ SYSTEM_CALLS = {  # in these turns; what is not listed must not happen
     "time.thread_time": 2000,
     "time.process_time": 20,
 }
+IDLE_CALLS = 425  # of a worker's turn that finds nothing in fifty rings
+BUSY_CALLS = 1760  # what a frame of silence in each of them adds
 DECODED_FRAMES = 1234  # of the 1560 of call-01: what the gate lets through, pre-rolls and hangovers included
 LOOKS = 243  # at partial hypotheses in them
 RUNS = {1: 1130, 25: 287}  # calls of the decoder, by frames per drain
@@ -67,6 +69,27 @@ def test_system_calls_per_thousand_frames(stage: Stage) -> None:
     over = {name: count for name, count in counted.items() if count > SYSTEM_CALLS.get(name, 0)}
     assert over == {}
     assert counted["posix.eventfd_write"] == TURNS  # it did play
+
+
+def calls_of_second_turn(stage: Stage) -> int:
+    """Of two turns less those of one: what begins and ends them cancels out."""
+    both, one = calls(lambda: stage.work(2)), calls(lambda: stage.work(1))
+    return sum(both.values()) - sum(one.values())
+
+
+def test_calls_per_idle_turn(stage: Stage) -> None:
+    assert calls_of_second_turn(stage) <= IDLE_CALLS
+
+
+def test_calls_per_busy_turn(stage: Stage) -> None:
+    feeds = [RingFeed(ring, stage.bell, lost) for ring in stage.rings()]
+    stage.work(1)
+    idle = sum(calls(lambda: stage.work(1)).values())
+    for feed in feeds:
+        feed.push(bytes(FRAME_BYTES))
+    busy = sum(calls(lambda: stage.work(1)).values())
+    assert {RingReader(ring).state.tail for ring in stage.rings()} == {1}
+    assert busy - idle <= BUSY_CALLS
 
 
 def test_one_doorbell_for_fifty_rings(stage: Stage) -> None:

@@ -39,8 +39,10 @@ def run(targets: Sequence[str]) -> Run:
             )
         except subprocess.TimeoutExpired as error:
             raise RunError(f"the suites did not end within {TIMEOUT_S} s") from error
-        if done.returncode not in (0, TESTS_FAILED) or not file.exists() or not file.stat().st_size:
+        if done.returncode not in (0, TESTS_FAILED):
             raise RunError(f"pytest ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        if not file.exists() or not file.stat().st_size:
+            raise RunError(f"no benchmark was run:\n{done.stdout}{done.stderr}")
         figures = figures_of(file)
     ratios, nodes = {each.name: each.ratio for each in figures}, {each.name: each.node for each in figures}
     if len(ratios) < len(figures):
@@ -49,6 +51,9 @@ def run(targets: Sequence[str]) -> Run:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, these sources before any that are installed, and no coverage: its tracer would be measured, too."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    """Ours and these sources before installed ones; without what a test run around this one has set.
+
+    Coverage's tracer would be measured, too, and as a worker of xdist pytest-benchmark would not report.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "PYTEST_XDIST_"))}
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}

@@ -56,11 +56,11 @@ def test_of_two_measurements_the_lower_counts():
 
 def test_a_new_baseline_is_the_median_and_keeps_margins():
     runs = [{"push": 1.0, "new": 4.0}, {"push": 9.0, "new": 5.0}, {"push": 2.0, "new": 6.0}]
-    assert rebased(runs, {"push": Mark(7.0, 0.6), "gone": HALF}) == {"push": Mark(2.0, 0.6), "new": Mark(5.0, 0.2)}
+    assert rebased(runs, {"push": Mark(7.0, 0.6), "gone": HALF}) == {"push": Mark(2.0, 0.6), "new": Mark(5.0, 0.15)}
 
 
 def test_a_new_baseline_holds_only_what_every_run_measured():
-    assert rebased([{"push": 1.0, "once": 1.0}, {"push": 1.0}], {}) == {"push": Mark(1.0, 0.2)}
+    assert rebased([{"push": 1.0, "once": 1.0}, {"push": 1.0}], {}) == {"push": Mark(1.0, 0.15)}
 
 
 def test_spread_is_from_lowest_to_highest():
@@ -73,7 +73,7 @@ def test_a_rebase_shows_what_changes_and_which_runs_disagree():
     assert rebase_table(rebased(runs, before), before, runs).splitlines() == [
         "benchmark  new  old  change  margin  spread",
         "push         3    2    +50%    +50%  10%",
-        "new          1    –       –    +20%  50%  more than its margin: measure again, or widen it",
+        "new          1    –       –    +15%  50%  more than its margin: measure again, or widen it",
         "gone         –    2       –       –  gone",
     ]
 
