@@ -13,7 +13,6 @@ from bench.counting import blocks_left, bytes_at_once, calls
 from bench.test_realtime import listening_session, message_of
 from bench.turns import Stage
 from engine.audio.format import FRAME_BYTES
-from engine.audio.framer import Framer
 from engine.audio.ring import ReaderState, RingReader, RingWriter
 from engine.shards.feed import HISTORY_FRAMES, RingFeed
 from engine.speech.counters import Counters
