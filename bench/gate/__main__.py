@@ -74,12 +74,12 @@ def check(suites: Sequence[str], file: Path) -> int:
     return 1 if failing or measured.failures else 0
 
 
-def rebase(suites: Sequence[str], file: Path) -> int:
-    """Write the baseline; the exit code."""
+def rebase(suites: Sequence[str], file: Path, count: int) -> int:
+    """Write the baseline from so many runs; the exit code."""
     before = read_baseline(file) if file.exists() else {}
     runs = []
-    for number in range(REBASE_RUNS):
-        say(f"run {number + 1} of {REBASE_RUNS}")
+    for number in range(count):
+        say(f"run {number + 1} of {count}")
         measured = run(suites)
         if measured.failures:
             say(f"{measured.failures}\nNothing is written: tests failed, see above.")
@@ -100,12 +100,22 @@ def say(text: str) -> None:
 def main() -> int:
     """Read the arguments, gate or rebase."""
     parser = argparse.ArgumentParser(prog="python -m bench.gate", description="Gate the hot functions' cost.")
-    parser.add_argument("--rebase", action="store_true", help=f"write the baseline from {REBASE_RUNS} runs")
+    parser.add_argument("--rebase", action="store_true", help="write the baseline")
+    parser.add_argument(
+        "--runs",
+        type=int,
+        choices=range(1, 10),
+        metavar="N",
+        default=REBASE_RUNS,
+        help=f"from so many runs; default: {REBASE_RUNS}",
+    )
     parser.add_argument("--baseline", type=Path, default=BASELINE, help="default: bench/baseline.json")
     parser.add_argument("suite", nargs="*", default=["bench"], help="as pytest takes it; default: bench")
     arguments = parser.parse_args()
     try:
-        return (rebase if arguments.rebase else check)(arguments.suite, arguments.baseline)
+        if arguments.rebase:
+            return rebase(arguments.suite, arguments.baseline, arguments.runs)
+        return check(arguments.suite, arguments.baseline)
     except (UsageError, RunError) as error:
         print(f"bench.gate: {error}", file=sys.stderr)
         return 2

@@ -32,7 +32,8 @@ def run(targets: Sequence[str]) -> Run:
     """Run suites, or benchmarks by their nodes. RunError."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "run.json"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--benchmark-json={file}", *targets]
+        quiet = ("-q", "--benchmark-quiet", "-p", "no:cacheprovider")
+        command = [sys.executable, "-m", "pytest", *quiet, f"--benchmark-json={file}", *targets]
         try:
             done = subprocess.run(
                 command, check=False, cwd=ROOT, env=_environment(), capture_output=True, text=True, timeout=TIMEOUT_S
