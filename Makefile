@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types cover bench lock clean
+.PHONY: help setup demo test check lint types cover bench bench-gate bench-rebase lock clean
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 $(READY): requirements.lock pyproject.toml
 	@echo "Setting up $(VENV) (about a minute the first time) ..."
@@ -45,6 +45,12 @@ cover: $(READY) ## the tests with branch coverage: 100 % on the pure levels, 90 
 
 bench: $(READY) ## how fast the hot functions are here
 	@$(BIN)/pytest -q bench --benchmark-only
+
+bench-gate: $(READY) ## fails where a hot function costs more than bench/baseline.json allows, or a count is over its limit
+	@$(BIN)/python -m bench.gate
+
+bench-rebase: $(READY) ## writes bench/baseline.json anew from five runs; commit it with the reason
+	@$(BIN)/python -m bench.gate --rebase
 
 lock: $(READY) ## make requirements.lock anew from pyproject.toml
 	@$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \

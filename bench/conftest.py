@@ -1,12 +1,14 @@
 """What all suites share: CPU time as the clock, the shipped model, and speech."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bench.audio import SPEECH, call_samples, phrase_rules
 from bench.listening import open_hearing
+from bench.turns import Stage, open_stage
 from engine.audio.format import FRAME_BYTES
 from engine.simulator.options import SPEECH_DIR
 from engine.simulator.recordings import calls_from_speech
@@ -38,3 +40,10 @@ def hearing(phrases: list[str]) -> Hearing:
 def talk() -> bytes:
     """Ten seconds of a call that runs on nearly without pauses, with a phrase in it."""
     return call_samples("call-10")[: 500 * FRAME_BYTES]
+
+
+@pytest.fixture
+def stage(hearing: Hearing) -> Iterator[Stage]:
+    """A supervisor's loop and a worker with 50 rings."""
+    with open_stage(hearing) as stage:
+        yield stage

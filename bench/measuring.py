@@ -1,16 +1,38 @@
-"""One way to measure: CPU time of the process, the fastest of many rounds, and how many operations a round holds.
+"""One way to measure: CPU time of the process, the fastest of many rounds, as a multiple of a calibration beside them.
 
 Rings fill and gates open, so most hot functions can't be called twice on the same object: a round gets fresh ones from
-`setup`, which is not measured, and does the operation many times. What the README quotes is the fastest round divided
-by its operations (`bench/figures.py`).
+`setup`, which is not measured, and does the operation many times. Before each round the calibration runs once, so a
+machine that is slow for a second slows both; the figure is the fastest round per operation, divided by the fastest pass
+per loop (`bench/figures.py`).
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
-OPERATIONS = "operations"  # key of a benchmark's extra_info
+from bench.calibration import LOOPS, PASSES, Kind
+
+OPERATIONS = "operations"  # keys of a benchmark's extra_info
+CALIBRATION = "calibration"
+CALIBRATION_S = "calibration_s"  # one loop
+
+
+class Calibrated:
+    """The fastest pass so far."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._run = PASSES[kind]
+        self.expected = self._run()
+        self.loop_s = float("inf")
+
+    def measure(self) -> None:
+        """Run one pass."""
+        begun = time.process_time()
+        result = self._run()
+        self.loop_s = min(self.loop_s, (time.process_time() - begun) / LOOPS)
+        assert result == self.expected
 
 
 def measure(
@@ -20,9 +42,16 @@ def measure(
     *,
     operations: int,
     rounds: int = 200,
+    calibration: Kind = "python",
 ) -> Any:
     """Run `work(*setup())` so often, each round holding so many operations; return what the last round returned."""
-    benchmark.extra_info[OPERATIONS] = operations
-    return benchmark.pedantic(  # type: ignore[no-untyped-call]
-        work, setup=lambda: (setup(), {}), rounds=rounds, warmup_rounds=1
-    )
+    calibrated = Calibrated(calibration)
+
+    def prepare() -> tuple[tuple[Any, ...], dict[str, Any]]:
+        made = setup()
+        calibrated.measure()
+        return made, {}
+
+    result = benchmark.pedantic(work, setup=prepare, rounds=rounds, warmup_rounds=1)  # type: ignore[no-untyped-call]
+    benchmark.extra_info.update({OPERATIONS: operations, CALIBRATION: calibration, CALIBRATION_S: calibrated.loop_s})
+    return result
