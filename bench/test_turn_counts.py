@@ -31,11 +31,11 @@ SYSTEM_CALLS = {  # in these turns; what is not listed must not happen
     "posix.eventfd_write": 20,
     "select.poll.poll": 20,
     "posix.eventfd_read": 20,
-    "time.thread_time": 2000,
-    "time.process_time": 20,
+    "time.thread_time": 125,
+    "time.process_time": 40,
 }
-IDLE_CALLS = 425  # of a worker's turn that finds nothing in fifty rings
-BUSY_CALLS = 1760  # what a frame of silence in each of them adds
+IDLE_CALLS = 240  # of a worker's turn that finds nothing in fifty rings
+BUSY_CALLS = 2550  # what a frame of silence in each of them adds
 DECODED_FRAMES = 1234  # of the 1560 of call-01: what the gate lets through, pre-rolls and hangovers included
 LOOKS = 243  # at partial hypotheses in them
 RUNS = {1: 1130, 25: 287}  # calls of the decoder, by frames per drain

@@ -5,7 +5,6 @@ TURN_FRAMES, so that none starves another; the turn's beginning is the heartbeat
 audio comes. What goes wrong on one ring ends that ring only.
 """
 
-import math
 import os
 import select
 import time
@@ -107,19 +106,15 @@ class Worker:
         self._counters.set(Cell.RECOGNIZERS, self._hearing.recognizers_alive)
 
     def _in_turn(self) -> list[_Open]:
-        """The rings with something to do, oldest audio first; what is only to be closed comes last."""
-        waiting: list[tuple[float, int, _Open]] = []
-        for channel in self._open.values():
-            since_ns = channel.pipeline.waiting_since_ns
-            if since_ns is not None:
-                waiting.append((since_ns, channel.lease, channel))
-            elif channel.closing:
-                waiting.append((math.inf, channel.lease, channel))
-        return [channel for _, _, channel in sorted(waiting)]
+        """The rings with something to do, oldest audio first."""
+        waiting = [channel for channel in self._open.values() if channel.closing or channel.pipeline.has_work]
+        if len(waiting) > 1:
+            waiting.sort(key=lambda channel: channel.pipeline.waiting_since_ns)
+        return waiting
 
     def _hear(self, channel: _Open) -> None:
         pipeline = channel.pipeline
-        if pipeline.waiting_since_ns is not None:
+        if not channel.closing or pipeline.has_work:
             self._counters.set(Cell.HEARTBEAT_NS, time.monotonic_ns())
             self._report(channel, pipeline.drain(TURN_FRAMES))
             self._behind |= channel.closing or pipeline.has_work

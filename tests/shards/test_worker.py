@@ -34,8 +34,8 @@ class StandIn:
         return self.frames > 0
 
     @property
-    def waiting_since_ns(self) -> int | None:
-        return self.since_ns if self.frames else None
+    def waiting_since_ns(self) -> int:
+        return self.since_ns
 
     def drain(self, limit: int) -> list[SpeechEvent]:
         self.order.append(self)
