@@ -11,6 +11,10 @@ import coverage
 PURE = (
     "engine/errors.py",
     "engine/options.py",
+    "engine/det_points.py",
+    "engine/evaluated.py",
+    "engine/label_rows.py",
+    "engine/proposals.py",
     "engine/scoring.py",
     "engine/stats.py",
     "engine/audio/format.py",
