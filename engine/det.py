@@ -60,7 +60,8 @@ def _figure(shown: Sequence[Panel], false_per_hour: float) -> Figure:
     figure.legend(
         handles=_legend(false_per_hour), loc="outside lower left", ncols=3 if small else 2, frameon=False, fontsize=10
     )
-    figure.draw_without_rendering()  # lays out, so that labels can be measured
+    figure.draw_without_rendering()  # lays out, once and for all, so that labels can be measured
+    figure.set_layout_engine("none")
     for axes, panel in zip(everywhere, shown, strict=True):
         _draw_labels(axes, panel, scale, size=10.5 if axes is everywhere[0] else 8.5)
     return figure
@@ -94,7 +95,8 @@ def _draw_panel(axes: Axes, panel: Panel, scale: Scale, wanted: float | None) ->
     if wanted is not None:
         axes.axvspan(scale.none_at / 1.6, scale.x(wanted), color=WANTED, alpha=0.12, linewidth=0)
     if panel.in_use is None:
-        axes.text(0.5, 0.5, "never said", transform=axes.transAxes, ha="center", color=INK)
+        note = axes.text(0.5, 0.5, "never said", transform=axes.transAxes, ha="center", color=INK)
+        note.set_in_layout(False)
     _draw_curve(axes, panel.confidence, scale, color=CONFIDENCE, marker="s", size=5)
     _draw_curve(axes, panel.patience, scale, color=PATIENCE, marker="o", size=6)
     _draw_mark(axes, panel.in_use, scale, marker="o", size=14, color=INK)
@@ -102,6 +104,8 @@ def _draw_panel(axes: Axes, panel: Panel, scale: Scale, wanted: float | None) ->
 
 
 def _draw_curve(axes: Axes, points: Sequence[Point], scale: Scale, *, color: str, marker: str, size: float) -> None:
+    if not points:  # an empty line would claim the figure's corner in the layout
+        return
     places = [scale.x(point.false_per_hour) for point in points]
     misses = [point.miss_rate for point in points]
     axes.plot(places, misses, color=color, marker=marker, markersize=size, linewidth=1.6, clip_on=False, zorder=3)
@@ -132,7 +136,7 @@ def _draw_label(axes: Axes, point: Point, scale: Scale, taken: list[Bbox], size:
     at = (scale.x(point.false_per_hour), point.miss_rate)
     for right, up in OFFSETS:
         label = axes.annotate(point.label, at, (right, up), textcoords="offset points", fontsize=size, color=color)
-        label.set(horizontalalignment=ALIGNED[right > 0, right < 0], verticalalignment="center")
+        label.set(in_layout=False, horizontalalignment=ALIGNED[right > 0, right < 0], verticalalignment="center")
         box = label.get_window_extent()
         if room.containsx(box.x0) and room.containsx(box.x1) and not any(box.overlaps(other) for other in taken):
             taken.append(box)

@@ -5,10 +5,12 @@ is enough). A recording counts when it has been heard to its end. Importing this
 supervisor never does.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from engine.errors import VocabularyError
 from engine.evaluated import Choice, Evaluation, Evidence, HeardHere, Place, SaidHere, decoded
 from engine.heard import FileHeard, Progress
 from engine.intake.wav_reader import open_recording
@@ -20,6 +22,7 @@ from engine.speech.intents import load_entry_point
 from engine.speech.phrases import SpottingRule, normalise
 
 MOST_PLACES = 3
+_VARIANT = re.compile(r"rule-\d+-choice-\d+")
 _HOUR_S = 3600
 
 
@@ -39,18 +42,25 @@ class Evaluator:
         self._variants = {
             f"rule-{number}-choice-{place}": (number, choice) for place, (number, choice) in enumerate(tried)
         }
-        self._listener = Listener(
-            speech,
-            [
-                choice.given_to(rules[number]).model_copy(update={"name": name})
-                for name, (number, choice) in self._variants.items()
-            ],
-        )
+        self._listener = self._listening(speech)
         self._matchers = [SpottingRule.of(rule, load_entry_point).match for rule in rules]
         self._said: list[list[SaidHere]] = [[] for _ in rules]
         self._heard: dict[tuple[int, Choice], list[HeardHere]] = defaultdict(list)
         self._channel_s: dict[Channel, float] = {"external": 0.0, "internal": 0.0}
         self._recordings = 0
+
+    def _listening(self, speech: SpeechOptions) -> Listener:
+        """A rule for each choice; what is wrong with a rule is told once, by its own name."""
+        names = {name: self._rules[number].name for name, (number, _) in self._variants.items()}
+        rules = [
+            choice.given_to(self._rules[number]).model_copy(update={"name": name})
+            for name, (number, choice) in self._variants.items()
+        ]
+        try:
+            return Listener(speech, rules)
+        except VocabularyError as error:
+            faults = [_VARIANT.sub(lambda found: names[found[0]], fault) for fault in error.faults]
+            raise VocabularyError([*dict.fromkeys(faults)]) from error
 
     def unheard(self, recordings: Iterable[LabelledRecording]) -> list[str]:
         """A sentence for each labelled phrase that no rule listens for on its channel."""

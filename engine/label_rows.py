@@ -52,9 +52,10 @@ def rows_of_csv(data: bytes, faults: list[str]) -> list[Row]:
     reader = csv.reader(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), strict=True)
     rows: list[Row] = []
     header: list[str] | None = None
+    begun = 1  # the line that a record begins at; quoted cells may run over several
     try:
         for cells in reader:
-            where = f"{CSV} line {reader.line_num}"
+            where, begun = f"{CSV} line {begun}", reader.line_num + 1
             if not any(cell.strip() for cell in cells):
                 continue
             if header is None:
@@ -67,7 +68,8 @@ def rows_of_csv(data: bytes, faults: list[str]) -> list[Row]:
             else:
                 rows += _row(where, dict(zip(header, map(str.strip, cells), strict=True)), faults)
     except csv.Error as error:
-        faults.append(f"{CSV} line {reader.line_num}: not CSV ({error})")
+        faults.append(f"{CSV} line {begun}: not CSV ({error})")
+        return rows
     if header is None:
         faults.append(f"{CSV}: empty; begin with the line {','.join(NEEDED)}")
     return rows

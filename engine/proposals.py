@@ -4,7 +4,7 @@ Among the choices that keep to the wanted rate of false alarms the one that hear
 sooner (p95, then p50), and of equal thresholds the middle one, as far from what it must let through as from what it must
 not; none where none is needed. Where there is too little audio to show the rate, a choice that is less careful than the one
 in use has to hear more, not just sooner: that no false alarm was heard says little then. A choice that hears nothing of
-what is said is no choice.
+what is said is no choice. Where nothing is better, the one in use stays.
 """
 
 import json
@@ -32,7 +32,7 @@ class Proposal:
 
 def candidates(evidence: Evidence) -> list[Outcome]:
     """What can be proposed: every patience, and a threshold for each outcome that thresholds can have."""
-    outcomes = [evidence.outcome(choice) for choice in (*partials(evidence.rule), evidence.in_use)]
+    outcomes = [evidence.outcome(choice) for choice in (evidence.in_use, *partials(evidence.rule))]
     thresholds = [evidence.outcome(Choice("final", 0, threshold)) for threshold in THRESHOLDS]
     for _, alike in groupby(thresholds, key=lambda outcome: outcome.tally):
         run = list(alike)
