@@ -58,7 +58,8 @@ def evaluate(
     """Hear recordings of which you know what is said when: recall, false alarms, and the rule options that serve best.
 
     labels.csv in the folder has the columns file, phrase, start_ms, end_ms and, if wanted, channel (external or internal),
-    and a line for each place where a phrase is said. Recordings without a line count too: nothing is said in them.
+    and a line for each place where a phrase is said. Recordings without a line count too: nothing is said in them. Without
+    labels.csv a manifest.json as in engine/simulator/speech does.
     """
     configure_logging("warning")
     try:
@@ -117,7 +118,7 @@ def _prepare(folder: Path, config_file: Path | None, said: CommandLine) -> "tupl
 
 def _hear_all(evaluator: "Evaluator", labelled: "LabelledFolder", *, json: bool) -> int:
     """One after the other; Ctrl-C leaves what was heard so far. Return the exit code."""
-    code, count = 0, len(labelled.recordings)
+    code, number, count = 0, 1, len(labelled.recordings)
     try:
         for number, recording in enumerate(labelled.recordings, start=1):
             try:
@@ -132,6 +133,7 @@ def _hear_all(evaluator: "Evaluator", labelled: "LabelledFolder", *, json: bool)
             if json:
                 typer.echo(orjson.dumps(row))
     except KeyboardInterrupt:
+        say(f"stopped at recording {number} of {count}: this is about those before it")
         return INTERRUPTED
     return code
 

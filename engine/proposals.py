@@ -115,22 +115,18 @@ def as_toml(proposal: Proposal, false_per_hour: float) -> str:
 
 def _reasons(proposal: Proposal, false_per_hour: float) -> list[str]:
     outcome, tally = proposal.outcome, proposal.outcome.tally
-    false = f"{tally.false_alarms} false in {outcome.hours:.2g} h"
-    seen = false
+    seen = f"{tally.false_alarms} false in {outcome.hours:.2g} h"
     if tally.heard:
-        seen = f"heard {tally.heard} of {tally.said}, {false}, p95 {tally.latency_ms(0.95):.0f} ms"
-    match proposal.verdict:
-        case "met":
-            return [seen]
-        case "not met":
-            return [
-                f"nothing keeps to {per_hour(false_per_hour)}; this comes nearest, with {outcome.false_per_hour:.3g}",
-                seen,
-            ]
-        case "never said":
-            return ["never said in these recordings: nothing is known of its recall", seen]
-        case "never heard":
-            return [f"said {tally.said} times and heard with no options at all; these are the ones in use", false]
+        seen = f"heard {tally.heard} of {tally.said}, {seen}, p95 {tally.latency_ms(0.95):.0f} ms"
+    before: dict[Verdict, list[str]] = {
+        "met": [],
+        "not met": [
+            f"nothing keeps to {per_hour(false_per_hour)}; this comes nearest, with {outcome.false_per_hour:.3g}"
+        ],
+        "never said": ["never said in these recordings: nothing is known of its recall"],
+        "never heard": [f"said, {tally.said} in all, but heard with no options; these are the ones in use"],
+    }
+    return [*before[proposal.verdict], seen]
 
 
 def _toml(value: Any) -> str:

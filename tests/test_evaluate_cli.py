@@ -17,6 +17,7 @@ from engine.simulator.options import SPEECH_DIR
 from tests.support.listening import CALLS, WITH_PHRASES, WITHOUT_PHRASES, call, said, samples
 
 ROOT = Path(__file__).parents[1]
+START = "import typer; from engine.evaluate_cli import evaluate; typer.run(evaluate)"
 FIRST, SECOND, QUIET = WITH_PHRASES[0], WITH_PHRASES[1], WITHOUT_PHRASES[0]
 HEAD = "file,phrase,start_ms,end_ms\n"
 
@@ -26,7 +27,7 @@ def started(*words: object, **environ: str):
     names = ("TARGET_KEYWORD", "VOSK_MODEL_PATH")
     clean = {name: value for name, value in os.environ.items() if name not in names}
     process = subprocess.Popen(
-        [sys.executable, "-m", "engine", "evaluate", *map(str, words)],
+        [sys.executable, "-c", START, *map(str, words)],
         cwd=ROOT,
         env=clean | {"COLUMNS": "100"} | environ,
         stdout=subprocess.PIPE,
@@ -59,6 +60,16 @@ def folder(tmp_path) -> Path:
     for name in (FIRST, QUIET):
         (folder / name).symlink_to(call(name))
     (folder / "labels.csv").write_text(HEAD + label_lines(FIRST))
+    return folder
+
+
+@pytest.fixture
+def brief(tmp_path) -> Path:
+    """The first eight seconds of a call, and the phrase that is said in them."""
+    folder = tmp_path / "brief"
+    folder.mkdir()
+    soundfile.write(folder / FIRST, samples(FIRST)[: 8 * 8000], 8000)
+    (folder / "labels.csv").write_text(HEAD + label_lines(FIRST).splitlines()[0])
     return folder
 
 
@@ -103,7 +114,7 @@ def test_json_lines(folder, tmp_path):
     assert "cannot show 2.5 false alarms per hour" in whole["note"]
 
 
-def test_phrases_come_from_the_command_line_else_the_file_else_the_labels(folder, tmp_path):
+def test_phrases_come_from_the_command_line_else_the_file_else_the_labels(brief, tmp_path):
     config = tmp_path / "c.toml"
     config.write_text(
         '[[rules]]\nname = "mine"\nphrases = ["cancel my order"]\nfire_on = "final"\nmin_confidence = 0.5\n'
@@ -112,11 +123,11 @@ def test_phrases_come_from_the_command_line_else_the_file_else_the_labels(folder
     bare.write_text("[speech]\nhangover_ms = 500\n")
 
     def phrases(*words: object) -> tuple[list[str], str]:
-        code, out, err = evaluate(folder, "--json", *words, TARGET_KEYWORD="technical support")
+        code, out, err = evaluate(brief, "--json", *words, TARGET_KEYWORD="technical support")
         assert code == 0
         return [row["phrase"] for row in rows(out, "phrase")], err
 
-    assert phrases("--config", bare)[0] == said(FIRST)
+    assert phrases("--config", bare)[0] == said(FIRST)[:1]
     found, notes = phrases("--config", config)
     assert found == ["cancel my order"]
     assert "cueline: no rule listens for 'transfer me', so it is not counted (labels.csv line 2)\n" in notes
@@ -125,13 +136,13 @@ def test_phrases_come_from_the_command_line_else_the_file_else_the_labels(folder
     ]
 
 
-def test_a_recording_that_breaks_off_costs_only_itself(folder):
-    (folder / "text.wav").write_text("hello")
-    code, out, err = evaluate(folder, "--json")
+def test_a_recording_that_breaks_off_costs_only_itself(brief):
+    (brief / "text.wav").write_text("hello")
+    code, out, err = evaluate(brief, "--json")
     assert code == 1
     assert [Path(row["file"]).name for row in rows(out, "failed")] == ["text.wav"]
     assert "not a recording" in err
-    assert rows(out, "all")[0]["recordings"] == 2
+    assert rows(out, "all")[0]["recordings"] == 1
 
 
 def test_nothing_could_be_heard(tmp_path):
@@ -187,9 +198,9 @@ def test_no_phrase_anywhere(tmp_path):
     )
 
 
-def test_a_picture_that_can_not_be_written_is_said(folder, tmp_path):
+def test_a_picture_that_can_not_be_written_is_said(brief, tmp_path):
     (tmp_path / "d.png").symlink_to("/proc/none/d.png")
-    code, out, err = evaluate(folder, "--json", "--phrase", "transfer me", "--plot", tmp_path / "d.png")
+    code, out, err = evaluate(brief, "--json", "--plot", tmp_path / "d.png")
     assert code == 1
     assert f"{tmp_path}/d.png: the picture can't be written" in err
     assert len(rows(out, "all")) == 1
@@ -203,7 +214,7 @@ def test_ctrl_c_shows_what_there_is_so_far(tmp_path):
         assert json.loads(process.stdout.readline())["event"] == "recording"
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (130, "")
+    assert (process.returncode, err) == (130, "cueline: stopped at recording 2 of 2: this is about those before it\n")
     assert rows(out, "all")[0]["heard"] == 3
     assert rows(out, "all")[0]["recordings"] == 1
 

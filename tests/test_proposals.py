@@ -48,7 +48,9 @@ def test_what_hears_nothing_is_no_choice_though_it_keeps_to_the_rate():
 
 def test_never_heard_stays_as_it_is():
     assert proposed(evidence(5000)) == ("never heard", Choice("partial", 200))
-    assert "# said 1 times and heard with no options at all" in as_toml(propose(evidence(5000), 1.0), 1.0)
+    assert "# said, 1 in all, but heard with no options; these are the ones in use\n# 0 false in 10 h\n" in as_toml(
+        propose(evidence(5000), 1.0), 1.0
+    )
 
 
 def test_never_said_stays_as_it_is_where_it_keeps_to_the_rate():

@@ -1,5 +1,6 @@
 """Made-up evidence: what was said and heard, worked out by hand."""
 
+from engine.config_rules import slug
 from engine.evaluated import FINAL, Choice, Evidence, HeardHere, Place, SaidHere, decoded
 from engine.options import RuleOptions
 
@@ -7,7 +8,7 @@ PLACE: Place = (0, "external")
 
 
 def rule(phrase: str = "transfer me", **options: object) -> RuleOptions:
-    return RuleOptions(name=phrase.replace(" ", "-"), phrases=(phrase,), **options)
+    return RuleOptions(name=slug(phrase), phrases=(phrase,), **options)
 
 
 def said(end_ms: int, phrase: str = "transfer me", place: Place = PLACE) -> SaidHere:
