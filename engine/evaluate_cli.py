@@ -118,7 +118,7 @@ def _prepare(folder: Path, config_file: Path | None, said: CommandLine) -> "tupl
 
 def _hear_all(evaluator: "Evaluator", labelled: "LabelledFolder", *, json: bool) -> int:
     """One after the other; Ctrl-C leaves what was heard so far. Return the exit code."""
-    code, number, count = 0, 1, len(labelled.recordings)
+    code, count = 0, len(labelled.recordings)
     try:
         for number, recording in enumerate(labelled.recordings, start=1):
             try:
@@ -133,7 +133,7 @@ def _hear_all(evaluator: "Evaluator", labelled: "LabelledFolder", *, json: bool)
             if json:
                 typer.echo(orjson.dumps(row))
     except KeyboardInterrupt:
-        say(f"stopped at recording {number} of {count}: this is about those before it")
+        say(f"stopped; {evaluator.evaluation().recordings} of {count} recordings were heard to their end")
         return INTERRUPTED
     return code
 

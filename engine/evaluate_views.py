@@ -18,21 +18,17 @@ from engine.proposals import Proposal, as_toml, per_hour, propose, short_of_evid
 from engine.scoring import Tally, total, wilson
 
 HEADS = ("phrase", "said", "heard", "missed", "recall", "95 %", "false", "per\nhour", "p50\nms", "p95\nms")
-MORE_HEADS = ("options in use",)  # where rules differ in them
 
 
 def table(evaluation: Evaluation) -> Table:
     """One line per phrase with the options in use, and one for all."""
-    choices = {each.in_use for each in evaluation.evidence}
     shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for name in HEADS if len(choices) == 1 else (*HEADS, *MORE_HEADS):
-        left = name in (HEADS[0], *MORE_HEADS)
-        justify: JustifyMethod = "left" if left else "right"
-        shown.add_column(name, justify=justify, overflow="fold", no_wrap=not left)
+    for name in HEADS:
+        justify: JustifyMethod = "left" if name == HEADS[0] else "right"
+        shown.add_column(name, justify=justify, overflow="fold", no_wrap=name != HEADS[0])
     for each in evaluation.evidence:
         for phrase, tally in each.tallies(each.in_use).items():
-            more = [] if len(choices) == 1 else [str(each.in_use)]
-            shown.add_row(escape(phrase), *_cells(tally, each.hours), *more)
+            shown.add_row(escape(phrase), *_cells(tally, each.hours))
     if len(shown.rows) > 1:
         shown.add_section()
         shown.add_row("all", *_cells(all_in_use(evaluation.evidence), evaluation.hours))
@@ -60,10 +56,11 @@ def _cells(tally: Tally, hours: float) -> list[str]:
 
 def legend(evaluation: Evaluation) -> str:
     """What was heard, and what the columns are."""
-    choices = {str(each.in_use) for each in evaluation.evidence}
-    used = f"Options in use: {choices.pop()}. " if len(choices) == 1 else ""
+    choices = {each.rule.name: str(each.in_use) for each in evaluation.evidence}
+    alike = len(set(choices.values())) == 1
+    used = choices.popitem()[1] if alike else "; ".join(f"{name}: {choice}" for name, choice in choices.items())
     return (
-        f"{_count(evaluation.recordings, 'recording')}, {evaluation.hours:.2g} h of channels. {used}95 %: Wilson's interval"
+        f"{_count(evaluation.recordings, 'recording')}, {evaluation.hours:.2g} h of channels. Options in use: {used}. 95 %: Wilson's interval"
         " of the recall. False alarms per hour of a channel. p50, p95: from a phrase's end in the audio to where it fired."
     )
 

@@ -214,7 +214,7 @@ def test_ctrl_c_shows_what_there_is_so_far(tmp_path):
         assert json.loads(process.stdout.readline())["event"] == "recording"
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (130, "cueline: stopped at recording 2 of 2: this is about those before it\n")
+    assert (process.returncode, err) == (130, "cueline: stopped; 1 of 2 recordings were heard to their end\n")
     assert rows(out, "all")[0]["heard"] == 3
     assert rows(out, "all")[0]["recordings"] == 1
 
