@@ -10,10 +10,11 @@ from itertools import product
 
 from bench.audio import MODEL, slug
 from bench.listening import Heard, hear, open_hearing
-from bench.scoring import Score, score, total
 from engine.options import RuleOptions, SpeechOptions
+from engine.scoring import Tally, match, total
 from engine.simulator.options import Said
 from engine.speech.background import EVERYDAY_ENGLISH
+from engine.speech.events import PhraseSpotted
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,9 @@ class Row:
 
     setting: SpeechOptions
     stable_ms: int
-    calls: Score
+    calls: Tally
     calls_heard: tuple[Heard, ...]
-    talk: Score
+    talk: Tally
     talk_s: float
 
     @property
@@ -93,12 +94,19 @@ def try_setting(
     ]
 
 
-def _score(recordings: Sequence[Recording], heard: Sequence[Heard], stable_ms: int) -> Score:
+def _score(recordings: Sequence[Recording], heard: Sequence[Heard], stable_ms: int) -> Tally:
     """What the rules of one patience made of the recordings."""
     return total(
-        score(recording.said, [event for event in one.spotted if event.rule.endswith(f"-{stable_ms}")])
+        tally(recording.said, [event for event in one.spotted if event.rule.endswith(f"-{stable_ms}")])
         for recording, one in zip(recordings, heard, strict=True)
     )
+
+
+def tally(said: Sequence[Said], spotted: Sequence[PhraseSpotted]) -> Tally:
+    """Compare one recording's phrases with what was spotted in it."""
+    found = match(said, spotted, lambda phrase: phrase.phrase, lambda event: event.phrase)
+    latencies_ms = tuple(event.audio_position_ms - phrase.end_ms for phrase, event in found.heard)
+    return Tally(len(said), latencies_ms, len(found.false))
 
 
 @dataclass(frozen=True, slots=True)

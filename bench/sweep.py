@@ -29,7 +29,6 @@ AXES = {
     "onset_ms": (60,),
     "preroll_ms": (300,),
     "hangover_ms": (400,),
-    "partial_interval_ms": (100,),
 }
 STABLE_MS = (0, 100, 200, 300)
 UNBROKEN = ("call-10", "call-11", "call-12")  # they run on nearly without pauses
@@ -48,10 +47,10 @@ def facts(row: Row) -> dict[str, Any]:
         "false_alarms": row.calls.false_alarms,
         "talk_false_alarms": row.talk.false_alarms,
         "talk_false_alarms_per_hour": row.talk_false_per_hour,
-        "latency_min_ms": row.calls.latency_ms(0),
-        "latency_p50_ms": row.calls.latency_ms(50),
-        "latency_p95_ms": row.calls.latency_ms(95),
-        "latency_max_ms": row.calls.latency_ms(100),
+        "latency_min_ms": min(row.calls.latencies_ms, default=None),
+        "latency_p50_ms": row.calls.latency_ms(0.50),
+        "latency_p95_ms": row.calls.latency_ms(0.95),
+        "latency_max_ms": row.calls.latency_ms(1.00),
         "decode_ms_per_voiced_s": row.decode_ms_per_voiced_s,
         "decoded_percent": 100 * row.decoded_ratio,
     }

@@ -9,7 +9,6 @@ SHORT = {
     "frames_per_chunk": "chunk",
     "min_active": "active",
     "background_words": "words",
-    "partial_interval_ms": "look ms",
     "false_alarms": "false",
     "talk_false_alarms": "false in talk",
     "talk_false_alarms_per_hour": "per hour",

@@ -12,6 +12,7 @@ from bench.audio import SPEECH, filled_ring, phrase_rules, slug
 from bench.measuring import measure
 from engine.audio.format import FRAME_BYTES, FRAME_S
 from engine.audio.ring import Frames, RingReader
+from engine.speech.cadence import Cadence
 from engine.speech.counters import Counters
 from engine.speech.events import PhraseSpotted, SpeechEvent, UtteranceStarted
 from engine.speech.hearing import Hearing
@@ -91,7 +92,11 @@ def test_drain_speech_undecoded(benchmark: BenchmarkFixture, talk: bytes, phrase
     def setup() -> tuple[Pipeline, Counters, int]:
         counters, pool = Counters(), RecognizerPool(Parrot, 1000)
         vad, spotter = WebrtcVad(SPEECH.vad_mode), PhraseSpotter(rules)
-        return Pipeline(RingReader(filled_ring(talk)), vad, spotter, pool, SPEECH, counters), counters, limit
+        return (
+            Pipeline(RingReader(filled_ring(talk)), vad, spotter, pool, Cadence(180), SPEECH, counters),
+            counters,
+            limit,
+        )
 
     events, counters = measure(benchmark, drain_all, setup, operations=len(talk) // FRAME_BYTES, rounds=50)
     assert [event for event in events if isinstance(event, PhraseSpotted)] == []

@@ -14,7 +14,7 @@ import typer
 import uvloop
 from rich.console import Console
 
-from engine import __version__, config, demo_cli, doctor, doctor_views, listen_cli, model_views
+from engine import __version__, config, demo_cli, doctor, doctor_views, evaluate_cli, listen_cli, model_views
 from engine.errors import ConfigError, CuelineError, ModelError, VocabularyError
 from engine.genesys.platform import PlatformClient
 from engine.logs import configure_logging
@@ -39,6 +39,7 @@ models = typer.Typer(no_args_is_help=True, help="Vosk models: list, fetch, check
 app.add_typer(models, name="models")
 app.command()(simulate)
 app.command()(listen_cli.listen)
+app.command()(evaluate_cli.evaluate)
 app.command()(demo_cli.demo)
 
 

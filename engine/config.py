@@ -53,6 +53,7 @@ class CommandLine:
     model_path: Path | None = None
     decoding: str | None = None
     fire_on: str | None = None
+    labelled: tuple[str, ...] = ()  # phrases of labels: they stand where neither `phrases` nor the file says any
 
 
 def load(
@@ -100,6 +101,8 @@ def _lay_over(draft: Draft, said: CommandLine) -> None:
             draft.origins[("speech", name)] = f"--{name.removesuffix('_path')}"
     if said.phrases:
         replace_rules(draft, said.phrases, "--phrase")
+    elif said.labelled and "rules" not in draft.raw:
+        replace_rules(draft, said.labelled, "labels")
 
 
 def _checked(kind: type[_Checked], draft: Draft, values: dict[str, Any]) -> _Checked:

@@ -29,6 +29,14 @@ class AudioFileError(CuelineError):
     """A recording can't be read."""
 
 
+class LabelsError(CuelineError):
+    """Labels of recordings can't be used. `faults` has one line per fault: file, line, what is allowed."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
 class DemoError(CuelineError):
     """The demo could not be played: a process of it did not start, or ended too early."""
 

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from engine.config import CommandLine, load_listening
-from engine.errors import AudioFileError, ConfigError, CuelineError, VocabularyError
+from engine.errors import AudioFileError, ConfigError, CuelineError
 from engine.heard import FileHeard
 from engine.listen_views import JsonLines, Report, View, progress_bar
 from engine.logs import configure_logging
@@ -63,7 +63,7 @@ def listen(
 
         listener = Listener(options.speech, options.rules)
     except CuelineError as error:
-        raise _stop_with(error) from error
+        raise stop_with(error) from error
     show = JsonLines(with_words=transcript) if json else Report(options.rules, with_words=transcript)
     code = _listen_to_all(listener, list(zip(files, pictures, strict=True)), show)
     show.end()
@@ -90,9 +90,10 @@ def _listen_to(listener: "Listener", path: Path, picture: Path | None, show: Vie
         show.heard(heard)
         if picture:
             _draw(heard, picture)
+            show.drawn(picture)
     except AudioFileError as error:
         show.failed(path, str(error))
-        _say(str(error))
+        say(str(error))
         return False
     return True
 
@@ -113,13 +114,14 @@ def _pictures(files: Sequence[Path], plot: Path | None) -> list[Path | None]:
     if plot.suffix.lower() == ".png" and not plot.is_dir():
         if len(files) > 1:
             raise ConfigError([f"--plot = {plot}: one picture can't show {len(files)} recordings; give a folder"])
-        _check_folder(plot.parent)
+        make_folder(plot.parent)
         return [plot]
-    _check_folder(plot)
+    make_folder(plot)
     return [plot / name for name in _picture_names(files)]
 
 
-def _check_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """For pictures; ConfigError where none can be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -135,12 +137,13 @@ def _picture_names(files: Sequence[Path]) -> list[str]:
     return names
 
 
-def _stop_with(error: CuelineError) -> typer.Exit:
+def stop_with(error: CuelineError) -> typer.Exit:
     """Say each fault on a line of its own."""
-    for fault in error.faults if isinstance(error, ConfigError | VocabularyError) else [str(error)]:
-        _say(fault)
+    for fault in getattr(error, "faults", [str(error)]):
+        say(fault)
     return typer.Exit(WRONG_INPUT)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """A line about what is wrong."""
     typer.secho(f"cueline: {text}", err=True, fg="red")

@@ -122,6 +122,10 @@ class View(Protocol):
         """This one is done."""
         ...
 
+    def drawn(self, picture: Path) -> None:
+        """Its picture has been written."""
+        ...
+
     def failed(self, path: Path, message: str) -> None:
         """Something is wrong with this one."""
         ...
@@ -142,6 +146,10 @@ class JsonLines:
         for row in rows(file, with_words=self._with_words):
             typer.echo(orjson.dumps(row))
 
+    def drawn(self, picture: Path) -> None:
+        """As View."""
+        typer.echo(orjson.dumps({"event": "picture", "file": str(picture)}))
+
     def failed(self, path: Path, message: str) -> None:
         """As View."""
         typer.echo(orjson.dumps({"event": "failed", "file": str(path), "message": message}))
@@ -157,10 +165,15 @@ class Report:
         self._rules = rules
         self._with_words = with_words
         self._files: list[FileHeard] = []
+        self._pictures: list[Path] = []
 
     def heard(self, file: FileHeard) -> None:
         """As View."""
         self._files.append(file)
+
+    def drawn(self, picture: Path) -> None:
+        """As View."""
+        self._pictures.append(picture)
 
     def failed(self, path: Path, message: str) -> None:
         """As View; the message goes to stderr, and the table is about what was heard."""
@@ -175,6 +188,8 @@ class Report:
             typer.echo(f"No phrase was heard; listened for: {listened_for(self._rules)}")
         for file in self._files:
             typer.echo(summary(file))
+        for picture in self._pictures:
+            typer.echo(f"picture: {picture}")
 
 
 def listened_for(rules: Iterable[RuleOptions]) -> str:

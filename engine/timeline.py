@@ -2,10 +2,12 @@
 
 1600 pixels wide and 300 high per channel, however long the recording: the waveform shows the extremes of what falls into
 a pixel. Labels never overlap (see `timeline_labels`). Colours are Okabe and Ito's, which colour-blind people can tell
-apart, and each kind has a place of its own. matplotlib's only home; it draws without a display.
+apart, and each kind has a place of its own. It draws without a display.
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import matplotlib as mpl
@@ -45,14 +47,21 @@ _PERCENT = 100 / (1 << 15)
 
 def draw(file: FileHeard, path: Path) -> None:
     """Write the PNG; OSError where that is not possible."""
-    fonts = [name for name in FONTS if name in fontManager.get_font_names()]
-    with mpl.rc_context({"font.family": fonts, "text.parse_math": False, "text.color": INK}), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing")  # a script that no font here has: boxes will do
+    with drawing():
         picture = _Picture(file)
         for index, channel in enumerate(file.channels):
             picture.add(index, channel)
         picture.finish()
         picture.figure.savefig(path, dpi=DPI, format="png")
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Set matplotlib for our pictures: fonts that are here, no formulas, our ink."""
+    fonts = [name for name in FONTS if name in fontManager.get_font_names()]
+    with mpl.rc_context({"font.family": fonts, "text.parse_math": False, "text.color": INK}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing")  # a script that no font here has: boxes will do
+        yield
 
 
 class _Picture:
@@ -82,9 +91,7 @@ class _Picture:
 
     def finish(self) -> None:
         """Title and legend."""
-        name = self._write(
-            LEFT, 20, _shortened(self._file.path.name, LONGEST_NAME), size=13, weight="bold", va="center"
-        )
+        name = self._write(LEFT, 20, shortened(self._file.path.name, LONGEST_NAME), size=13, weight="bold", va="center")
         count = sum(len(channel.spotted) for channel in self._file.channels)
         facts = f"{_clock(self._file.duration_s, tenths=True)} long, {count} phrase{'' if count == 1 else 's'} spotted"
         if self._unlabelled:
@@ -163,7 +170,7 @@ def _draw_labels(axes: Axes, channel: ChannelHeard) -> int:
     axes.set_yticks([])
     pixels_per_ms = PLOT_WIDTH / (axes.get_xlim()[1] * 1000)
     events = sorted(channel.spotted, key=lambda event: event.phrase_end_ms)
-    texts = [axes.text(0, 0, _shortened(event.phrase, LONGEST_LABEL), fontsize=9.5, va="center") for event in events]
+    texts = [axes.text(0, 0, shortened(event.phrase, LONGEST_LABEL), fontsize=9.5, va="center") for event in events]
     labels = [
         Label(event.phrase_end_ms * pixels_per_ms, text.get_window_extent().width + 14)
         for event, text in zip(events, texts, strict=True)
@@ -198,7 +205,8 @@ def _legend() -> list[Patch | Line2D]:
     ]
 
 
-def _shortened(text: str, longest: int) -> str:
+def shortened(text: str, longest: int) -> str:
+    """Cut to so many characters."""
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 

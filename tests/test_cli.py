@@ -15,8 +15,25 @@ from tests.support.engine import ROOT, done
 from tests.support.shards import MODEL
 from tests.support.strange_cloud import Line, strange_cloud
 
-COMMANDS = ("run", "demo", "simulate", "listen", "models list", "models pull", "models verify", "models path", "doctor")
-WORDS = {"run": "GENESYS_CLIENT_ID", "doctor": "credentials", "simulate": "--fault", "listen": "--phrase"}
+COMMANDS = (
+    "run",
+    "demo",
+    "simulate",
+    "listen",
+    "evaluate",
+    "models list",
+    "models pull",
+    "models verify",
+    "models path",
+    "doctor",
+)
+WORDS = {
+    "run": "GENESYS_CLIENT_ID",
+    "doctor": "credentials",
+    "simulate": "--fault",
+    "listen": "--phrase",
+    "evaluate": "labels.csv",
+}
 
 
 def invoked(*words, **environment):

@@ -494,3 +494,17 @@ def test_faults_of_listening_name_what_was_typed(tmp_path: Path) -> None:
             load_listening(config, {}, said)
         assert any(expected in line for line in caught.value.faults), caught.value.faults
     assert load_listening(regex, {}, CommandLine(decoding="free")).rules[0].match == "regex"
+
+
+def test_the_phrases_of_labels_stand_where_nobody_says_others(tmp_path):
+    def phrases(said: CommandLine, file: str = "") -> list[str]:
+        (tmp_path / "c.toml").write_text(file)
+        return [rule.phrases[0] for rule in load_listening(tmp_path / "c.toml", {}, said).rules]
+
+    mine = '[[rules]]\nname = "mine"\nphrases = ["stop"]\n'
+    assert phrases(CommandLine(labelled=("transfer me", "Cancel"))) == ["transfer me", "Cancel"]
+    assert phrases(CommandLine(labelled=("transfer me",)), mine) == ["stop"]
+    assert phrases(CommandLine(("cancel",), labelled=("transfer me",)), mine) == ["cancel"]
+    with pytest.raises(ConfigError) as caught:
+        phrases(CommandLine(labelled=("x" * 201,)))
+    assert caught.value.faults[0].startswith("labels = ")

@@ -166,8 +166,13 @@ def test_pictures(tmp_path, brief):
     (tmp_path / "other").mkdir()
     twin = tmp_path / "other" / "brief.flac"
     soundfile.write(twin, samples(SECOND)[:8000], 8000)
-    assert listen(brief, "--plot", tmp_path / "new" / "a.png")[0] == 0
-    assert listen(brief, twin, brief, "--plot", tmp_path / "all")[0] == 0
+    code, out, _ = listen(brief, "--plot", tmp_path / "new" / "a.png")
+    assert (code, out.splitlines()[-1]) == (0, f"picture: {tmp_path}/new/a.png")
+    code, out, _ = listen(brief, twin, brief, "--plot", tmp_path / "all", "--json")
+    assert code == 0
+    assert [row["file"] for row in rows(out, "picture")] == [
+        f"{tmp_path}/all/{name}.png" for name in ("brief", "brief-2", "brief-3")
+    ]
     found = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*.png")}
     assert set(found) == {"new/a.png", "all/brief.png", "all/brief-2.png", "all/brief-3.png"}
     assert all(data.startswith(b"\x89PNG") for data in found.values())

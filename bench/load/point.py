@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.demo.figures import RANKS, percentile
+from engine.demo.figures import RANKS
+from engine.scoring import percentile
 
 FRAME_P99_MS = 200.0
 SPOT_P95_MS = 500.0

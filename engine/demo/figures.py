@@ -1,12 +1,11 @@
-"""Figures of the engine, read from its `/metrics`, and percentiles. Pure.
+"""Figures of the engine, read from its `/metrics`. Pure.
 
-Percentiles of a list are exact (nearest rank). Those of a histogram are interpolated within a bucket, as Prometheus'
-`histogram_quantile` does: the true value lies somewhere between that bucket's bounds.
+Percentiles of a histogram are interpolated within a bucket, as Prometheus' `histogram_quantile` does: the true value lies
+somewhere between that bucket's bounds. (Those of a list, in `engine.scoring`, are exact.)
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
@@ -69,13 +68,8 @@ def read_metrics(text: str) -> Reading:
     )
 
 
-def percentile(values: Sequence[float], rank: float) -> float | None:
-    """The smallest value that at least this share of all does not exceed; None of nothing. 0 < rank <= 1."""
-    return sorted(values)[math.ceil(rank * len(values)) - 1] if values else None
-
-
 def bucket_percentile(buckets: Buckets, rank: float) -> float | None:
-    """The same of a histogram, in seconds, interpolated; None of nothing, and beyond the last bound that bound."""
+    """The percentile of a histogram, in seconds, interpolated; None of nothing, and beyond the last bound that bound."""
     wanted = rank * buckets[-1][1] if buckets else 0.0
     if not wanted:
         return None

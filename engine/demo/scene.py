@@ -7,8 +7,9 @@ from pathlib import Path
 
 from engine.cgroup import processors
 from engine.demo.calls import PlayedCall, most_at_once, phrases_of
-from engine.demo.figures import RANKS, Reading, bucket_percentile, percentile
+from engine.demo.figures import RANKS, Reading, bucket_percentile
 from engine.demo.scoring import Delivery, Score, score
+from engine.scoring import percentile
 
 FRAMES_MISSING = "The dropped frames explain it: audio was missing, and places in it have moved."
 

@@ -1,21 +1,14 @@
 """What was said against what was delivered. Pure: clocks come as numbers.
 
 A delivery belongs to a said phrase when it names the same conversation and the same phrase and puts the phrase's end near
-the place known from the synthesiser: at most EARLY_MS before it (a phrase can be certain before its last sound is over; the
-longest last word, "recording", takes 0.6 s) and at most LATE_MS after it (a final hypothesis may stretch the last word over
-the pause that follows). No phrase is said twice in a call within the sum of both. Each said phrase counts once; whatever
-else arrives is false, be it for something unsaid or a second time.
+the place known from the synthesiser, as `engine.scoring` has it. No phrase is said twice in a call so closely that a
+delivery could belong to either.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
-EARLY_MS = 600
-LATE_MS = 1500
-
-FalseReason = Literal["not said", "twice"]
+from engine.scoring import FalseReason, match
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +32,6 @@ class Delivery:
     phrase_end_ms: int
     received_ns: int  # monotonic
     signature_ok: bool
-
-    def fits(self, said: SaidPhrase) -> bool:
-        """Whether this can be that phrase; conversation and phrase are known to be the same."""
-        return -EARLY_MS <= self.phrase_end_ms - said.end_ms <= LATE_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +77,14 @@ class Score:
 
 def score(said: Iterable[SaidPhrase], deliveries: Iterable[Delivery]) -> Score:
     """Give each delivery, in the order of arrival, the nearest phrase that it fits and that none has had before."""
-    phrases = list(said)
-    places: dict[tuple[str, str], list[SaidPhrase]] = defaultdict(list)
-    for phrase in phrases:
-        places[phrase.conversation_id, phrase.phrase].append(phrase)
-    heard: dict[SaidPhrase, Delivery] = {}
-    false = []
-    for delivery in deliveries:
-        fitting = [place for place in places[delivery.conversation_id, delivery.phrase] if delivery.fits(place)]
-        free = [place for place in fitting if place not in heard]
-        if free:
-            heard[min(free, key=lambda place: abs(place.end_ms - delivery.phrase_end_ms))] = delivery
-        else:
-            false.append(FalseAlarm(delivery, "twice" if fitting else "not said"))
+    found = match(
+        list(said),
+        deliveries,
+        lambda each: (each.conversation_id, each.phrase),
+        lambda each: (each.conversation_id, each.phrase),
+    )
     return Score(
-        heard=tuple(Heard(phrase, heard[phrase]) for phrase in phrases if phrase in heard),
-        missed=tuple(phrase for phrase in phrases if phrase not in heard),
-        false=tuple(false),
+        heard=tuple(Heard(phrase, delivery) for phrase, delivery in found.heard),
+        missed=found.missed,
+        false=tuple(FalseAlarm(delivery, reason) for delivery, reason in found.false),
     )

@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Span, Text
 
 from engine.demo.calls import NS_PER_MS, PlayedCall
-from engine.demo.figures import percentile
 from engine.demo.scene import Scene, counted
 from engine.demo.scoring import FalseAlarm, Heard
+from engine.scoring import percentile
 from engine.simulator.options import Said
 
 OVERDUE_MS = 3000  # then it is shown as missed

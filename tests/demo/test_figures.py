@@ -1,20 +1,12 @@
-"""Percentiles against values worked out by hand, and readings of the engine's own exposition."""
+"""A histogram's percentiles against values worked out by hand, and readings of the engine's own exposition."""
 
 import math
 
 import pytest
 
-from engine.demo.figures import Reading, bucket_percentile, percentile, read_metrics
+from engine.demo.figures import Reading, bucket_percentile, read_metrics
 from engine.metrics import Metrics, ShardReading
 from engine.stats import CELL_COUNT, LATENCY_BOUNDS_S, Cell
-
-
-def test_percentiles_of_a_list_are_values_of_it():
-    values = [30.0, 10.0, 20.0, 40.0]
-    assert [percentile(values, rank) for rank in (0.25, 0.5, 0.51, 0.95, 1.0)] == [10.0, 20.0, 30.0, 40.0, 40.0]
-    assert percentile([7.0], 0.5) == 7.0
-    assert percentile([], 0.5) is None
-
 
 INF = math.inf
 

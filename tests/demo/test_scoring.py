@@ -2,7 +2,8 @@
 
 import pytest
 
-from engine.demo.scoring import EARLY_MS, LATE_MS, score
+from engine.demo.scoring import score
+from engine.scoring import EARLY_MS, LATE_MS
 from tests.support.demo import delivery, said
 
 
