@@ -9,6 +9,7 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,22 @@ from rich.progress import track
 from bench.audio import call_samples, samples_of
 from bench.experiment import Explosion, Recording, Row, explode, settings, try_setting
 from bench.tables import table_of
+from bench.wear import WEAR, worn
 from engine.simulator.options import SPEECH_DIR
 from engine.simulator.recordings import calls_from_speech
 
 # Fields of SpeechOptions, and what is tried where nothing else is asked for.
 AXES = {
-    "frames_per_chunk": (10, 20, 30, 51),
-    "min_active": (20, 50, 200),
-    "background_words": (0, 30, 115),
+    "frames_per_chunk": (12, 18, 24, 36),
+    "beam": (10,),
+    "lattice_beam": (2,),
+    "min_active": (50,),
+    "background_words": (0, 115),
     "onset_ms": (60,),
     "preroll_ms": (300,),
     "hangover_ms": (400,),
 }
-STABLE_MS = (0, 100, 200, 300)
+STABLE_MS = (0, 100, 200)
 UNBROKEN = ("call-10", "call-11", "call-12")  # they run on nearly without pauses
 EXPLOSIONS = {"min_active": (200, 50, 20), "background_words": (0, 115)}
 
@@ -88,6 +92,9 @@ def arguments() -> argparse.Namespace:
         parser.add_argument(f"--{name.replace('_', '-')}", type=numbers, default=values, metavar=default)
     parser.add_argument("--phrases", type=lambda text: text.split(","), help="default: all that the calls hold")
     parser.add_argument("--talk", type=Path, nargs="+", default=(), help="recordings that hold no phrase")
+    parser.add_argument(
+        "--wear", nargs="+", choices=WEAR, default=(), help="the calls made worse, in each of these ways"
+    )
     parser.add_argument("--one-phrase-cpu-s", type=float, default=10.0, help="limit of each such run; 0 for none")
     parser.add_argument("--json", action="store_true", help="lines of JSON, as they come, instead of tables")
     return parser.parse_args()
@@ -95,9 +102,12 @@ def arguments() -> argparse.Namespace:
 
 def sweep(asked: argparse.Namespace, phrases: Sequence[str]) -> Iterator[dict[str, Any]]:
     """A row for each combination, as soon as it is heard."""
-    calls = [
-        Recording(samples_of(call.wav), tuple(said for said in call.said if said.phrase in phrases))
+    whole = [
+        (samples_of(call.wav), tuple(said for said in call.said if said.phrase in phrases))
         for call in calls_from_speech(SPEECH_DIR)
+    ]
+    calls = [
+        Recording(*each) for each in (whole if not asked.wear else chain(*(worn(whole, kind) for kind in asked.wear)))
     ]
     talk = [Recording(samples_of(path)) for path in asked.talk]
     combinations = list(settings({name: getattr(asked, name) for name in AXES}))

@@ -50,6 +50,11 @@ class Point:
     late_ms: float = 0.0  # how far the load generator was behind its own clock at worst
     failure: str | None = None  # it could not be measured at all
 
+    @classmethod
+    def failed(cls, calls: int, why: str) -> "Point":
+        """A load that could not be measured."""
+        return cls(calls, 0.0, 0, 0, 0, 0, 0, Ranks(), Ranks(), failure=why)
+
     @property
     def cpu_per_call(self) -> float:
         """Cores of the subject per call."""

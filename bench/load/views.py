@@ -1,0 +1,97 @@
+"""Points as a table for people and as one JSON document."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from bench.load.capacity import Capacity
+from bench.load.point import FRAME_P99_MS, SPOT_P95_MS, Point
+from engine.demo.scene import Machine
+
+CRITERION = f"no frame dropped, frame latency p99 ≤ {FRAME_P99_MS:.0f} ms, spot latency p95 ≤ {SPOT_P95_MS:.0f} ms, 98 % of phrases heard"
+PARTS = ("intake", "ipc", "vad", "decode", "rest")
+LOAD_FULL_CORES = 0.9  # one process sends; beyond this it is what breaks
+
+
+def points_table(title: str, points: Sequence[Point]) -> Table:
+    """One line per point, the smallest load first."""
+    table = Table(title=title, caption=f"Held: {CRITERION}.")
+    columns = (
+        "calls",
+        "held",
+        "phrases",
+        "false",
+        "spot ms p50/p95/p99",
+        "frame ms p50/p95/p99",
+        "CPU ms per call·s",
+        "busiest shard",
+    )
+    for name in columns:
+        table.add_column(name, justify="right")
+    for point in sorted(points, key=lambda point: point.calls):
+        table.add_row(
+            str(point.calls),
+            "yes" if not point.broken else "; ".join(point.broken),
+            f"{point.heard}/{point.said}",
+            str(point.false),
+            _ranks(point.spot_ms),
+            _ranks(point.frame_ms),
+            f"{1000 * point.cpu_per_call:.1f}",
+            "–" if point.utilization is None else f"{point.utilization:.0%}",
+        )
+    return table
+
+
+def _ranks(ranks: Any) -> str:
+    return "/".join("–" if value is None else f"{value:.0f}" for value in (ranks.p50, ranks.p95, ranks.p99))
+
+
+def verdict(found: Capacity, machine: Machine) -> list[str]:
+    """Sentences: what was held, what a call costs and where, memory, and whether the load itself was the limit."""
+    held, broke = found.held, found.broke
+    if held is None:
+        return [f"No load tried was held. {_settled(found)}"]
+    each = held.calls / machine.cores
+    where = f"{machine.cores} processors ({machine.cpu})"
+    lines = [
+        f"{held.calls} calls held at once on {where}: {each:.1f} per processor, load generator included. {_settled(found)}"
+    ]
+    if broke:
+        lines.append(f"{broke.calls} calls broke: {'; '.join(broke.broken)}.")
+    total = sum(held.cpu.values())
+    if total:
+        shares = ", ".join(f"{part} {cores / total:.0%}" for part, cores in held.cpu.items())
+        lines.append(f"A call takes {1000 * held.cpu_per_call:.1f} ms of CPU per second: {shares}.")
+    if "workers" in held.memory_mb:
+        memory = held.memory_mb
+        lines.append(
+            f"Memory (PSS): engine {memory['engine']:.0f} MB, of which workers {memory['workers']:.0f}; "
+            f"the greatest worker's own pages {memory['worker private']:.0f} MB."
+        )
+    lines.append(_load(held))
+    return lines
+
+
+def _settled(found: Capacity) -> str:
+    return "" if found.settled else "The search was cut short."
+
+
+def _load(held: Point) -> str:
+    full = round(held.calls * LOAD_FULL_CORES / held.load_cpu) if held.load_cpu else 0
+    late = f" and was {held.late_ms:.0f} ms behind its clock at worst" if held.late_ms else ""
+    return f"The load generator took {held.load_cpu:.2f} cores{late}; one process would be full at about {full} calls."
+
+
+def document(found: Capacity, machine: Machine) -> dict[str, Any]:
+    """As plain values."""
+    held = found.held
+    return {
+        "subject": found.subject,
+        "machine": {"processors": machine.cores, "cpu": machine.cpu},
+        "criterion": CRITERION,
+        "settled": found.settled,
+        "calls_held": held.calls if held else 0,
+        "calls_per_processor": held.calls / machine.cores if held else 0.0,
+        "points": [point.report() for point in sorted(found.points, key=lambda point: point.calls)],
+    }
