@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types cover bench bench-gate bench-rebase lock clean
+.PHONY: help setup demo test check lint types cover bench bench-capacity bench-compare bench-gate bench-rebase lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,12 @@ bench-gate: $(READY) ## fails where a hot function costs more than bench/baselin
 
 bench-rebase: $(READY) ## writes bench/baseline.json anew from five runs; commit it with the reason
 	@$(BIN)/python -m bench.gate --rebase
+
+bench-capacity: $(READY) ## how many calls this machine holds, with a picture; about 6 minutes
+	@$(BIN)/cueline bench capacity --plot bench/capacity.png --report bench/capacity.json
+
+bench-compare: $(READY) ## Cueline beside a plain server, a script per call and the decoder's limit; about 15 minutes
+	@$(BIN)/python -m bench.compare
 
 lock: $(READY) ## make requirements.lock anew from pyproject.toml
 	@$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \

@@ -20,6 +20,10 @@ class Progress:
     def done(self, step: str) -> None:
         """Nothing: the next step says enough."""
 
+    def heading(self, name: str) -> None:
+        """Points of something else follow."""
+        self._console.print(f"{name}:", style="bold", highlight=False)
+
     def point(self, point: Point) -> None:
         """One line."""
         verdict = "held" if not point.broken else "; ".join(point.broken)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from bench.load.capacity import Capacity
@@ -16,35 +17,37 @@ LOAD_FULL_CORES = 0.9  # one process sends; beyond this it is what breaks
 
 def points_table(title: str, points: Sequence[Point]) -> Table:
     """One line per point, the smallest load first."""
-    table = Table(title=title, caption=f"Held: {CRITERION}.")
-    columns = (
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in (
         "calls",
         "held",
-        "phrases",
+        "heard",
         "false",
-        "spot ms p50/p95/p99",
-        "frame ms p50/p95/p99",
-        "CPU ms per call·s",
-        "busiest shard",
-    )
-    for name in columns:
-        table.add_column(name, justify="right")
+        "spot ms\np50",
+        "\np95",
+        "\np99",
+        "frame ms\np50",
+        "\np99",
+        "CPU ms per\ncall·s",
+        "busiest\nshard",
+    ):
+        table.add_column(name, justify="right", no_wrap=True)
     for point in sorted(points, key=lambda point: point.calls):
+        spot, frame = point.spot_ms, point.frame_ms
         table.add_row(
             str(point.calls),
-            "yes" if not point.broken else "; ".join(point.broken),
+            "no" if point.broken else "yes",
             f"{point.heard}/{point.said}",
             str(point.false),
-            _ranks(point.spot_ms),
-            _ranks(point.frame_ms),
+            *(_ms(value) for value in (spot.p50, spot.p95, spot.p99, frame.p50, frame.p99)),
             f"{1000 * point.cpu_per_call:.1f}",
             "–" if point.utilization is None else f"{point.utilization:.0%}",
         )
     return table
 
 
-def _ranks(ranks: Any) -> str:
-    return "/".join("–" if value is None else f"{value:.0f}" for value in (ranks.p50, ranks.p95, ranks.p99))
+def _ms(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}"
 
 
 def verdict(found: Capacity, machine: Machine) -> list[str]:
@@ -69,8 +72,7 @@ def verdict(found: Capacity, machine: Machine) -> list[str]:
             f"Memory (PSS): engine {memory['engine']:.0f} MB, of which workers {memory['workers']:.0f}; "
             f"the greatest worker's own pages {memory['worker private']:.0f} MB."
         )
-    lines.append(_load(held))
-    return lines
+    return [*lines, _load(held), f"Held means: {CRITERION}."]
 
 
 def _settled(found: Capacity) -> str:

@@ -1,0 +1,49 @@
+import pytest
+
+from bench.load.point import Point, Ranks
+
+GOOD = Ranks(1.0, 2.0, 200.0)
+SPOT = Ranks(100.0, 500.0, 700.0)
+
+
+def point(**changes) -> Point:
+    values = {"calls": 10, "seconds": 20.0, "said": 100, "heard": 98, "false": 3, "frames": 10_000, "dropped": 0}
+    return Point(**values | {"frame_ms": GOOD, "spot_ms": SPOT} | changes)
+
+
+def test_at_its_limits_it_holds():
+    assert point().broken == ()
+    assert point().report()["holds"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"dropped": 3}, "3 frames dropped"),
+        ({"frame_ms": Ranks(1.0, 2.0, 201.0)}, "frame p99 201 > 200 ms"),
+        ({"spot_ms": Ranks(1.0, 501.0, 900.0)}, "spot p95 501 > 500 ms"),
+        ({"heard": 97}, "3 of 100 phrases missed"),
+        ({"failure": "the engine ended"}, "the engine ended"),
+    ],
+)
+def test_what_breaks_it_is_named(changes, words):
+    assert point(**changes).broken == (words,)
+    assert point(**changes).report()["broken"] == [words]
+
+
+def test_nothing_measured_breaks_nothing_that_was_not_said():
+    assert point(said=0, heard=0, frame_ms=Ranks(), spot_ms=Ranks()).broken == ()
+
+
+def test_a_load_that_could_not_be_played():
+    assert Point.failed(7, "no").broken == ("no",)
+
+
+def test_cost_per_call():
+    assert point(cpu={"decode": 0.15, "intake": 0.05}).cpu_per_call == pytest.approx(0.02)
+    assert point(cpu={"decode": 0.15, "intake": 0.05}).report()["cpu_ms_per_call_second"] == 20.0
+
+
+def test_ranks_are_exact():
+    assert Ranks.of(range(1, 101)) == Ranks(50, 95, 99)
+    assert Ranks.of([]) == Ranks()
