@@ -180,7 +180,9 @@ def main() -> None:
         for _ in range(asked.rounds):
             for way, whole in rows:
                 taken[way, whole].append(figures_of(Task(way, whole, port, asked.sockets, asked.seconds)))
-    title = f"{asked.sockets} sockets, CPU per message ({time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f})"
+    title = (
+        f"{asked.sockets} sockets, CPU per message ({time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f})"
+    )
     if asked.json:
         print(json.dumps(rows_of(taken)))
     elif taken:
