@@ -4,6 +4,7 @@ Blocking sockets and one thread, so that messages leave one by one at their time
 /realtime it first answers `connect` and waits for `subscribe`, on any other path audio comes at once.
 """
 
+import signal
 import socket
 import time
 from contextlib import suppress
@@ -14,21 +15,21 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from engine.audio.format import FRAME_BYTES, FRAME_MS
+from engine.audio.format import FRAME_BYTES, FRAME_S
 from engine.simulator.delivery import message_of
 
-PERIOD_S = FRAME_MS / 1000
 READ_BYTES = 4096
 
 
 def frames_of(samples: bytes) -> list[bytes]:
     """Audio as the simulator's messages, ready for the wire."""
-    chunks = [samples[at : at + FRAME_BYTES] for at in range(0, len(samples) - FRAME_BYTES, FRAME_BYTES)]
+    chunks = [samples[at : at + FRAME_BYTES] for at in range(0, len(samples) - FRAME_BYTES + 1, FRAME_BYTES)]
     return [Frame(Opcode.TEXT, message_of(chunk)).serialize(mask=False) for chunk in chunks]
 
 
 def serve(sockets: int, samples: bytes, told: Connection) -> None:
     """Tell the port, then serve one group of so many sockets after the other until killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # its parent ends it
     frames = frames_of(samples)
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
         told.send(listener.getsockname()[1])
@@ -75,7 +76,7 @@ def _play(peers: list[socket.socket], frames: list[bytes]) -> None:
     """Send until a socket is gone."""
     began = time.monotonic()
     for number in count():
-        pause_s = began + number * PERIOD_S / len(peers) - time.monotonic()
+        pause_s = began + number * FRAME_S / len(peers) - time.monotonic()
         if pause_s > 0:
             time.sleep(pause_s)
         peers[number % len(peers)].sendall(frames[number // len(peers) % len(frames)])

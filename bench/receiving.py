@@ -3,7 +3,8 @@
 N sockets on loopback, a process that plays one audio message per 20 ms to each, evenly spread, and the receiver in a process of
 its own under uvloop. A row is a way to receive, `bare` (messages are counted) or `whole` (message → session → channel → ring →
 doorbell). Figures are CPU time of the receiving process (kernel's work for it included) per message; rows take turns, several
-rounds, and the table shows each one's least and median. Ctrl-C prints what there is so far.
+rounds, and the table shows each one's least and median, and its ratio to what Cueline did before (websockets' asyncio layer with
+the same behind it). Ctrl-C prints what there is so far.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import asyncio
 import json
 import multiprocessing
 import os
-import resource
+import signal
 import statistics
 import sys
 import time
@@ -29,9 +30,12 @@ from bench.paced_peer import serve
 from bench.receivers import WAYS, Rings, follow, into_ring
 from bench.tables import table_of
 
+BEFORE = "websockets, asyncio"
 SHIPPED = "cueline, as it runs"
 WARM_UP_S = 0.5
 START_S = 20.0
+
+Row = tuple[str, bool]  # way, whole
 
 _spawn = multiprocessing.get_context("spawn")
 
@@ -51,18 +55,13 @@ class Task:
 class Figures:
     """What a process used, and how many messages it took meanwhile."""
 
-    user_s: float
-    system_s: float
+    cpu_s: float
     messages: int
     lost: int
 
     @property
     def us_per_message(self) -> float:
-        return 1e6 * (self.user_s + self.system_s) / self.messages
-
-    @property
-    def user_us(self) -> float:
-        return 1e6 * self.user_s / self.messages
+        return 1e6 * self.cpu_s / self.messages
 
 
 async def measure(task: Task) -> Figures:
@@ -85,26 +84,25 @@ async def measure(task: Task) -> Figures:
     ]
     tasks = [asyncio.ensure_future(run) for run in runs]
     async with asyncio.timeout(START_S):
-        while messages() < task.sockets:
+        while messages() < task.sockets:  # noqa: ASYNC110 (an event would be set in what is measured)
             await asyncio.sleep(0.05)
     await asyncio.sleep(WARM_UP_S)
-    before, began = messages(), resource.getrusage(resource.RUSAGE_SELF)
+    before, began = messages(), time.process_time()
     await asyncio.sleep(task.seconds)
-    now, came = resource.getrusage(resource.RUSAGE_SELF), messages() - before
+    cpu_s, came = time.process_time() - began, messages() - before
     for running in tasks:
         running.cancel()
     await asyncio.wait(tasks, timeout=3)
     if came < task.sockets:
         raise RuntimeError(f"{task.way}: only {came} messages came")
-    return Figures(now.ru_utime - began.ru_utime, now.ru_stime - began.ru_stime, came, rings.lost)
+    return Figures(cpu_s, came, rings.lost)
 
 
 def receive(task: Task, told: Connection) -> None:
     """The receiver's process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # its parent ends it
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         told.send(runner.run(measure(task)))
-    sys.stdout.flush()
-    os._exit(0)  # nothing of the libraries' farewells
 
 
 @contextmanager
@@ -136,21 +134,24 @@ def figures_of(task: Task) -> Figures:
     return figures
 
 
-def rows_of(taken: dict[tuple[str, bool], list[Figures]]) -> list[dict[str, object]]:
-    """The table."""
-    return [
-        {
-            "way": way,
-            "behind it": "whole" if whole else "bare",
-            "least µs": round(min(run.us_per_message for run in runs), 1),
-            "median µs": round(statistics.median(run.us_per_message for run in runs), 1),
-            "of it in user space": round(min(run.user_us for run in runs), 1),
-            "messages": sum(run.messages for run in runs),
-            "lost": sum(run.lost for run in runs),
-            "rounds": len(runs),
-        }
-        for (way, whole), runs in taken.items()
-    ]
+def rows_of(taken: dict[Row, list[Figures]]) -> list[dict[str, object]]:
+    """The table; a ratio is the median of those within each round."""
+    rows: list[dict[str, object]] = []
+    for (way, whole), runs in taken.items():
+        before = taken.get((BEFORE, whole), [])
+        ratios = [run.us_per_message / then.us_per_message for run, then in zip(runs, before, strict=False)]
+        rows.append(
+            {
+                "way": way,
+                "behind it": "whole" if whole else "bare",
+                "least µs": min(run.us_per_message for run in runs),
+                "median µs": statistics.median(run.us_per_message for run in runs),
+                "ratio": f"{statistics.median(ratios):.2f}" if ratios else None,
+                "messages": sum(run.messages for run in runs),
+                "lost": sum(run.lost for run in runs),
+            }
+        )
+    return rows
 
 
 def arguments() -> argparse.Namespace:
@@ -163,29 +164,38 @@ def arguments() -> argparse.Namespace:
     asked = parser.parse_args()
     if not (1 <= asked.sockets <= 500 and asked.seconds > 0 and asked.rounds >= 1):
         parser.error("--sockets takes 1 to 500, --seconds more than 0, --rounds 1 or more")
+    if not rows_asked(asked.only):
+        parser.error(f"--only {asked.only!r} leaves no row; there are: {'; '.join([*WAYS, SHIPPED])}")
     return asked
+
+
+def rows_asked(only: str) -> list[Row]:
+    """All rows, or those whose way contains this."""
+    rows = [(way, whole) for whole in (False, True) for way in WAYS] + [(SHIPPED, True)]
+    return [(way, whole) for way, whole in rows if only in way]
+
+
+def measure_all(asked: argparse.Namespace, taken: dict[Row, list[Figures]]) -> None:
+    """Every row in each round, until done or Ctrl-C."""
+    with suppress(KeyboardInterrupt), peer(asked.sockets) as port:
+        for _ in range(asked.rounds):
+            for way, whole in rows_asked(asked.only):
+                taken[way, whole].append(figures_of(Task(way, whole, port, asked.sockets, asked.seconds)))
 
 
 def main() -> None:
     asked = arguments()
-    rows = [(way, whole) for whole in (False, True) for way in WAYS] + [(SHIPPED, True)]
-    rows = [row for row in rows if asked.only in row[0]]
-    if not rows:
-        sys.exit(f"--only {asked.only!r} leaves no row; there are: {', '.join([*WAYS, SHIPPED])}")
-    console, taken = Console(stderr=asked.json), defaultdict[tuple[str, bool], list[Figures]](list)
+    console, taken = Console(stderr=asked.json), defaultdict[Row, list[Figures]](list)
     if "picows" not in WAYS:
         console.print("picows is not installed here: its rows are left out.")
-    began = time.monotonic()
-    with suppress(KeyboardInterrupt), peer(asked.sockets) as port:
-        for _ in range(asked.rounds):
-            for way, whole in rows:
-                taken[way, whole].append(figures_of(Task(way, whole, port, asked.sockets, asked.seconds)))
-    title = (
-        f"{asked.sockets} sockets, CPU per message ({time.monotonic() - began:.0f} s, load {os.getloadavg()[0]:.1f})"
-    )
+    try:
+        measure_all(asked, taken)
+    except RuntimeError as error:
+        sys.exit(str(error))
     if asked.json:
         print(json.dumps(rows_of(taken)))
     elif taken:
+        title = f"{asked.sockets} sockets, {asked.rounds} rounds: CPU per message (load {os.getloadavg()[0]:.1f})"
         console.print(table_of(title, rows_of(taken)))
 
 
