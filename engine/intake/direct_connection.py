@@ -35,23 +35,35 @@ class DirectConnection(ClientConnection):
         self._fragments: bytearray | None = None  # of the message that is not whole yet
         self._waiting: deque[bytes] = deque()
         self._take: Take | None = None
-        self._over: asyncio.Future[Exception | None] | None = None
+        self._over: asyncio.Future[None] | None = None  # done once `_take` is None again
+        self._error: Exception | None = None  # what the delivery is to raise
+        self._lost = False
 
     async def deliver(self, take: Take) -> None:
         """Hand every message to `take` until it returns True; later ones wait. What it raises is raised here. ConnectionClosed."""
-        self._take, self._over = take, self.loop.create_future()
+        self._over = self.loop.create_future()
+        if self._error is None:
+            self._begin(take)
+        else:  # raised while an earlier delivery was being cancelled
+            self._over.set_result(None)
         try:
-            while self._waiting and not self._over.done():
-                self._message(self._waiting.popleft())
-            if self.connection_lost_waiter.done():
-                self._enough(self.close_exc)
-            elif not self._waiting:
-                self.transport.resume_reading()
-            error = await self._over
+            await self._over
         finally:
             self._take = self._over = None
+        error, self._error = self._error, None
         if error is not None:
             raise error
+
+    def _begin(self, take: Take) -> None:
+        self._take = take
+        while self._waiting and self._take is not None:
+            self._message(self._waiting.popleft())
+        if self._take is None:
+            return
+        if self._lost:
+            self._enough(self.close_exc)
+        else:
+            self.transport.resume_reading()
 
     def leave_out(self) -> None:
         """Take no more messages, so that the peer's close is read."""
@@ -106,7 +118,9 @@ class DirectConnection(ClientConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing more will come."""
         super().connection_lost(exc)
-        self._enough(self.close_exc)
+        self._lost = True
+        if self._take is not None:
+            self._enough(self.close_exc)
 
     def _message(self, message: bytes) -> None:
         if self._take is None:
@@ -123,7 +137,7 @@ class DirectConnection(ClientConnection):
                 self._enough(None)
 
     def _enough(self, error: Exception | None) -> None:
-        """Wake who awaits the delivery; what comes until it runs waits."""
-        self._take = None
-        if self._over is not None and not self._over.done():
-            self._over.set_result(error)
+        """Wake who awaits the delivery; what comes until the next one waits."""
+        self._take, self._error = None, error
+        if self._over is not None and not self._over.done():  # done also by being cancelled
+            self._over.set_result(None)
