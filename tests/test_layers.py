@@ -50,7 +50,7 @@ HOMES = {  # a third-party library's import sites
 }
 PURE = [
     "errors", "options", "audio/format", "audio/framer", "audio/ring", "genesys/regions", "genesys/tokens",
-    "genesys/realtime", "speech/events", "speech/endpointer", "speech/phrases", "shards/router", "shards/leases",
+    "genesys/realtime", "intake/frame_bounds", "speech/events", "speech/endpointer", "speech/phrases", "shards/router", "shards/leases",
     "shards/restarts", "shards/messages", "commands/rules", "commands/command", "stats",
 ]  # fmt: skip
 WORLDLY = {

@@ -206,6 +206,28 @@ async def test_what_take_raises_is_raised_where_it_is_awaited_and_the_socket_liv
         await socket.close()
 
 
+async def test_what_take_raises_while_it_is_cancelled_is_raised_by_the_next_delivery():
+    async def script(peer: RawPeer) -> None:
+        await peer.hear()
+        peer.send(text(b"bad"), text(b"good"))
+        await peer.stay()
+
+    def take(message: bytes) -> bool:
+        delivery.cancel()
+        raise LookupError(message)
+
+    async with raw_server(script) as url:
+        socket = await RealtimeSocket.open(options(url))
+        delivery = asyncio.ensure_future(socket.deliver(take))
+        await socket.send("go")
+        await asyncio.wait([delivery], timeout=10)
+        assert delivery.cancelled()
+        with pytest.raises(LookupError, match="bad"):
+            await receive(socket, 1)
+        assert await receive(socket, 1) == [b"good"]
+        await socket.close()
+
+
 async def test_our_close_is_answered_also_behind_messages_that_nobody_took():
     heard = []
 
