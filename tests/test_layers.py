@@ -49,7 +49,7 @@ HOMES = {  # a third-party library's import sites
     "prometheus_client": {"metrics.py", "demo/figures.py"},  # the demo reads what the engine exposes
     "uvloop": {"cli.py", "simulator/cli.py"},
     "pydantic_settings": {"config_layers.py"},
-    "websockets": {"intake/realtime_socket.py"},
+    "websockets": {"intake/realtime_socket.py", "intake/direct_connection.py"},
     "soundfile": {"intake/wav_reader.py"},
     "soxr": {"intake/wav_reader.py"},
     "matplotlib": {"timeline.py", "det.py"},

@@ -25,6 +25,7 @@ PURE = (
     "engine/genesys/realtime_messages.py",
     "engine/genesys/regions.py",
     "engine/genesys/tokens.py",
+    "engine/intake/frame_bounds.py",
     "engine/speech/cadence.py",
     "engine/speech/endpointer.py",
     "engine/speech/events.py",

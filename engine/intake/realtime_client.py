@@ -1,13 +1,13 @@
 """The shell around real-time sessions: one conversation's life on sockets, from the first check to its end.
 
 Each attempt is check → connect → subscribe → listen and comes to an outcome: the conversation is over, or it is tried again after
-a pause. What an answer means is `outcomes.py`'s, when to try again `backoff.py`'s, what may follow what the session's.
+a pause. What a message brings about is `reaction.py`'s, what an answer means `outcomes.py`'s, when to try again `backoff.py`'s, what may follow what the session's.
 Every wait has a limit; while listening it is the WebSocket ping, for silence is a caller's right.
 """
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import assert_never
@@ -16,24 +16,14 @@ import structlog
 
 from engine.errors import PlatformError, ProtocolError, RefusedError
 from engine.genesys.checks import ConversationCheck
-from engine.genesys.realtime import (
-    AudioReceived,
-    Connected,
-    Dropped,
-    Ended,
-    Ignored,
-    RealtimeEvent,
-    RealtimeSession,
-    Rejected,
-    State,
-    Subscribed,
-)
+from engine.genesys.realtime import RealtimeSession, Rejected, State
 from engine.genesys.realtime_messages import verdict_of
 from engine.intake import outcomes
 from engine.intake.backoff import Backoff
 from engine.intake.conversation import Conversation, Platform, Shards
 from engine.intake.leased_channel import LeasedChannel
 from engine.intake.outcomes import Again, Outcome, Over
+from engine.intake.reaction import Reaction
 from engine.intake.realtime_socket import (
     TOO_LARGE,
     RealtimeSocket,
@@ -159,56 +149,32 @@ class RealtimeConversation:
             self._backoff.forget()
 
     async def _converse(self, socket: RealtimeSocket, session: RealtimeSession) -> Outcome | Rejected:
-        """Hand messages to the session and act on its events until one of them is the last."""
-        ending: Outcome | Rejected | None = None
+        """Stay with a session to its end; between one step and the next nothing runs here, messages are acted on as they come."""
+        reaction = Reaction(session, self._conversation, self._audio, self._metrics)
         try:
-            while ending is None and session.state is not State.LISTENING:
+            while reaction.ending is None and session.state is not State.LISTENING:
                 for text in session.data_to_send():
                     await socket.send(text)
-                ending = await self._answer(socket, session)
-            while ending is None:
-                ending = self._act(session.receive(await socket.receive()))
-                if self._audio.crowded(monotonic()):
-                    await self._audio.wait_for_room(monotonic)
+                await self._answer(socket, session, reaction)
+            while reaction.ending is None:
+                await socket.deliver(reaction.listen)
+                await self._audio.wait_for_room(monotonic)
         except SocketClosedError as error:
             if error.code == TOO_LARGE:
                 self._metrics.message_ignored("too_large")
-            ending = self._act(session.closed(error.code, error.reason))
-        assert ending is not None  # `closed` always ends
-        return ending
+            reaction.closed(error.code, error.reason)
+        assert reaction.ending is not None  # `closed` always ends
+        return reaction.ending
 
-    async def _answer(self, socket: RealtimeSocket, session: RealtimeSession) -> Outcome | Rejected | None:
+    async def _answer(self, socket: RealtimeSocket, session: RealtimeSession, reaction: Reaction) -> None:
         """Receive until one step of the opening is answered, for a limited time in all."""
-        step, ending = session.state, None
+        step = session.state
         try:
             async with asyncio.timeout(self._options.connect_timeout_s):
-                while ending is None and session.state is step:
-                    ending = self._act(session.receive(await socket.receive()))
+                await socket.deliver(reaction.answer)
         except TimeoutError:
-            ending = self._act(session.wait_over())
-        return ending
-
-    def _act(self, events: Sequence[RealtimeEvent]) -> Outcome | Rejected | None:
-        """Act on events; return how the session ended, if it did. RefusedError where no shard takes the conversation."""
-        for event in events:
-            match event:
-                case AudioReceived():
-                    self._audio.push(event.chunk, monotonic())
-                case Ignored():
-                    self._metrics.message_ignored(event.reason)
-                case Connected():
-                    self._audio.lease()
-                case Subscribed():
-                    self._conversation.move("listening")
-                case Rejected():
-                    return event
-                case Ended():
-                    return Over("ended", "the conversation has ended")
-                case Dropped():
-                    return Again("dropped", f"the socket closed: {event.message}")
-                case _:
-                    assert_never(event)
-        return None
+            if session.state is step and reaction.ending is None:  # an answer in the last moment counts
+                reaction.wait_over()
 
     async def _rejected(self, rejected: Rejected, token: str) -> Outcome:
         """Do what the status asks for: a new token once, a look at the conversation, or another try later."""

@@ -1,6 +1,7 @@
-"""One WebSocket of the real-time client, and the only importer of the library behind it.
+"""One WebSocket of the real-time client: opening it, and what its failures and its end mean.
 
-It knows neither the protocol nor conversations. The library's own log would hold whole messages, and so the token: it is shut off.
+It knows neither the protocol nor conversations. How messages come through is `direct_connection.py`'s. The library's own log
+would hold whole messages, and so the token: it is shut off.
 """
 
 import asyncio
@@ -11,19 +12,18 @@ from ipaddress import ip_address
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from engine.errors import CuelineError
-from engine.genesys.realtime import MAX_MESSAGE_BYTES
 from engine.intake.backoff import retry_after_header
 from engine.intake.conversation import utc_now
+from engine.intake.direct_connection import MAX_BYTES, DirectConnection, Take
 from engine.options import GenesysOptions
 
 CLOSE_TIMEOUT_S = 1.0
 TOO_LARGE = 1009
 NO_CLOSE = 1006  # the connection was lost without a close
-MAX_SOCKET_MESSAGE_BYTES = 4 * MAX_MESSAGE_BYTES  # up to here the session leaves it out, beyond it the socket is closed
 
 _HINT = "check the network, GENESYS_REGION and GENESYS_REALTIME_URL"
 
@@ -57,7 +57,7 @@ class SocketClosedError(CuelineError):
 class RealtimeSocket:
     """An open socket; its owner closes it."""
 
-    def __init__(self, connection: ClientConnection, send_timeout_s: float) -> None:
+    def __init__(self, connection: DirectConnection, send_timeout_s: float) -> None:
         self._connection = connection
         self._send_timeout_s = send_timeout_s
 
@@ -72,8 +72,9 @@ class RealtimeSocket:
                 ping_interval=options.ping_interval_s,
                 ping_timeout=options.ping_interval_s,
                 close_timeout=CLOSE_TIMEOUT_S,
-                max_size=MAX_SOCKET_MESSAGE_BYTES,
+                max_size=MAX_BYTES,
                 logger=_log,
+                create_connection=DirectConnection,
                 **_way(options.realtime_url),
             )
         except InvalidStatus as error:
@@ -83,12 +84,16 @@ class RealtimeSocket:
         except (OSError, WebSocketException) as error:
             where = options.realtime_url.partition("?")[0]  # the rest may be a secret
             raise SocketFailedError(f"{where} can't be reached: {error or type(error).__name__}; {_HINT}") from error
+        assert isinstance(connection, DirectConnection)
         return cls(connection, options.connect_timeout_s)
 
-    async def receive(self) -> bytes:
-        """Wait for a message, text or binary alike; pings bound the wait. SocketClosedError."""
+    async def deliver(self, take: Take) -> None:
+        """Hand every message, text or binary alike, to `take` as it comes, until it returns True; pings bound the wait.
+
+        No message is lost between two deliveries, nor by cancelling one. SocketClosedError, and whatever `take` raises.
+        """
         try:
-            return await self._connection.recv(decode=False)
+            await self._connection.deliver(take)
         except ConnectionClosed as error:
             raise _closed(error) from error
 
@@ -104,6 +109,7 @@ class RealtimeSocket:
 
     async def close(self) -> None:
         """Close, within 2 * CLOSE_TIMEOUT_S whatever the peer does; again is nothing."""
+        self._connection.leave_out()
         try:
             async with asyncio.timeout(2 * CLOSE_TIMEOUT_S):  # the library's own limit leaves out a full send buffer
                 await self._connection.close()

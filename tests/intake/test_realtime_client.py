@@ -129,6 +129,31 @@ async def test_fragments_of_any_size_arrive_as_they_were_sent(sizes):
     assert call.shards.feed.heard == [*chunks, b"binary"]
 
 
+async def test_a_burst_waits_outside_while_the_ring_is_nearly_full_and_none_of_it_is_lost():
+    ready = asyncio.Event()
+    chunks = [bytes([number]) * 3200 for number in range(100)]  # 0.2 s each
+
+    async def script(peer: Peer) -> None:
+        await peer.subscribe()
+        await ready.wait()
+        await peer.play(*chunks)
+        await peer.close(1000)
+
+    call = Call()
+    async with realtime_server(script) as server, call.running(options(server.url)) as task:
+        await until(lambda: call.shards.leases)
+        call.shards.feed.nearly_full = True
+        ready.set()
+        await until(lambda: len(call.shards.feed.heard) >= 6)  # a second ahead of its time
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert len(call.shards.feed.heard) < 50
+        call.shards.feed.nearly_full = False
+        await asyncio.wait_for(task, 20)
+    assert call.shards.feed.heard == chunks
+    assert call.conversation.info.reason == "ended"
+
+
 async def test_unreadable_and_unknown_messages_are_counted_and_the_call_goes_on():
     async def script(peer: Peer) -> None:
         await peer.subscribe()

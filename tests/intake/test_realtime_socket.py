@@ -12,6 +12,23 @@ from engine.intake.realtime_socket import (
 from tests.support.realtime import Peer, options, realtime_server, refuse
 
 
+async def receive(socket: RealtimeSocket) -> bytes:
+    """The next message."""
+    (message,) = await receive_many(socket, 1)
+    return message
+
+
+async def receive_many(socket: RealtimeSocket, count: int) -> list[bytes]:
+    messages: list[bytes] = []
+
+    def take(message: bytes) -> bool:
+        messages.append(message)
+        return len(messages) == count
+
+    await socket.deliver(take)
+    return messages
+
+
 async def test_messages_come_as_bytes_and_go_as_text():
     async def echo(peer: Peer) -> None:
         heard = await peer.hear()
@@ -22,7 +39,7 @@ async def test_messages_come_as_bytes_and_go_as_text():
     async with realtime_server(echo) as server:
         socket = await RealtimeSocket.open(options(server.url))
         await socket.send('{"say": "grüezi"}')
-        assert [await socket.receive(), await socket.receive()] == ["grüezi".encode()] * 2
+        assert [await receive(socket), await receive(socket)] == ["grüezi".encode()] * 2
         await socket.close()
         await socket.close()
 
@@ -45,7 +62,7 @@ async def send_for_ever(socket: RealtimeSocket, size: int = 1) -> None:
         await socket.send("x" * size)
 
 
-@pytest.mark.parametrize("act", [send_for_ever, RealtimeSocket.receive])
+@pytest.mark.parametrize("act", [send_for_ever, receive])
 async def test_what_is_closed_tells_the_code_and_reason_of_who_closed_first(act):
     async def leave(peer: Peer) -> None:
         await peer.close(4403, "no entry")
@@ -65,7 +82,7 @@ async def test_a_lost_connection_has_no_code():
     async with realtime_server(vanish) as server:
         socket = await RealtimeSocket.open(options(server.url))
         with pytest.raises(SocketClosedError) as caught:
-            await socket.receive()
+            await receive(socket)
     assert caught.value.code == NO_CLOSE
 
 
