@@ -1,6 +1,6 @@
-"""Load for the plain server: plays the committed calls to it as the simulator would, and notes when what is answered.
+"""Load for the plain server: plays a folder's calls to it as the simulator would, and notes when what is answered.
 
-    python -m bench.baseline.client URL SERVER_PID CALLS SECONDS
+    python -m bench.baseline.client URL SERVER_PID SPEECH CALLS SECONDS
 
 prints the measurement (the fields of a Point) as JSON. Latency of a message is the time from its sending to its answer; a
 phrase is delivered by the first answer of an utterance that shows it, at the place that the audio sent with it ends.
@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import uvloop
 from websockets.asyncio.client import connect
@@ -25,7 +26,8 @@ from bench.load.played import stretch as judged
 from bench.load.point import Point, Ranks
 from bench.load.product import LAST_WORDS_S
 from engine.demo.calls import PlayedCall, numbered
-from engine.simulator.options import SAMPLE_RATE, SPEECH_DIR, CallOptions
+from engine.demo.stage import wanted_phrases
+from engine.simulator.options import SAMPLE_RATE, CallOptions
 from engine.simulator.playback import Playback
 from engine.simulator.recordings import calls_from_speech, read_wav
 from engine.simulator.ticker import TICK_S
@@ -93,12 +95,11 @@ async def opened(url: str, calls: Sequence[CallOptions], phrases: Sequence[str])
     return lines
 
 
-async def measure(url: str, server_pid: int, count: int, seconds: float) -> Point:
+async def measure(url: str, server_pid: int, speech: Path, count: int, seconds: float) -> Point:
     """Connect all, play, measure; hanging up is left to the end of the process."""
-    calls = calls_from_speech(SPEECH_DIR, count)
-    phrases = sorted({said.phrase for call in calls_from_speech(SPEECH_DIR) for said in call.said})
+    calls = calls_from_speech(speech, count)
     async with asyncio.timeout(OPEN_S):
-        lines = await opened(url, calls, phrases)
+        lines = await opened(url, calls, wanted_phrases(speech))
     begin_ns = time.monotonic_ns()
     starts_ns = [begin_ns + place * stagger_ms(count) * 1_000_000 for place in range(count)]
     for line, start_ns in zip(lines, starts_ns, strict=True):
@@ -139,9 +140,9 @@ def point_of(calls: Sequence[PlayedCall], lines: Sequence[Line], stretch: Stretc
 
 
 def main() -> None:
-    url, server_pid, count, seconds = sys.argv[1:]
+    url, server_pid, speech, count, seconds = sys.argv[1:]
     try:
-        point = uvloop.run(measure(url, int(server_pid), int(count), float(seconds)))
+        point = uvloop.run(measure(url, int(server_pid), Path(speech), int(count), float(seconds)))
     except* (ConnectionClosed, OSError, TimeoutError) as broken:
         print(json.dumps({"event": "broken", "failure": f"connections broke: {broken.exceptions[0]}"}), flush=True)
     else:

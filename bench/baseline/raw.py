@@ -1,10 +1,10 @@
-"""The limit: the committed calls through gate and decoder as fast as they go, with no socket and no second process.
+"""The limit: recorded calls through gate and decoder as fast as they go, with no socket and no second process.
 
 The pipeline is the shipped one over rings in plain memory. Two processors of a machine are often two threads of one core,
 where decoding beside decoding takes up to twice the time; so it is measured with one process alone and with one on every
 processor at once, and what can be held is told by the latter. `ungated`: the same with every frame decoded.
 
-    python -m bench.baseline.raw [--recordings 4]
+    python -m bench.baseline.raw [--recordings 4] [--speech DIR]
 """
 
 import argparse
@@ -14,14 +14,16 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from bench.audio import SPEECH, phrase_rules, samples_of
 from bench.baseline.scripts import started
+from bench.experiment import tally
 from bench.listening import hear, open_hearing
-from bench.scoring import score
 from engine.audio.ring import Frames
 from engine.cgroup import processors
+from engine.demo.stage import wanted_phrases
 from engine.simulator.options import SPEECH_DIR
 from engine.simulator.recordings import calls_from_speech
 
@@ -97,16 +99,17 @@ class Limit:
         }
 
 
-async def limit(recordings: int | None = None) -> Limit:
-    """Measure it with so many of the committed calls, all of them when None. DemoError when a process fails; none is left."""
-    count = processors()
-    alone = await _together(1, recordings)
-    return Limit(count, alone, await _together(count, recordings), await _together(count, recordings, "--ungated"))
+async def limit(speech: Path = SPEECH_DIR, recordings: int | None = None) -> Limit:
+    """Measure it with so many of a folder's calls, all of them when None. DemoError when a process fails; none is left."""
+    count, wanted = processors(), ["--worker", "--speech", str(speech)]
+    if recordings is not None:
+        wanted += ["--recordings", str(recordings)]
+    alone = await _together(1, wanted)
+    return Limit(count, alone, await _together(count, wanted), await _together(count, [*wanted, "--ungated"]))
 
 
-async def _together(count: int, recordings: int | None, *options: str) -> Cost:
+async def _together(count: int, arguments: Sequence[str]) -> Cost:
     """So many processes at the same time: all load first."""
-    arguments = ["--worker", *options, *(() if recordings is None else ("--recordings", str(recordings)))]
     async with AsyncExitStack() as stack:
         entering = (started("bench.baseline.raw", arguments) for _ in range(count))
         scripts = [await stack.enter_async_context(each) for each in entering]
@@ -125,11 +128,10 @@ class Everything:
         return [True] * len(frames)
 
 
-def hear_all(recordings: int | None, *, gated: bool) -> Cost:
+def hear_all(speech: Path, recordings: int | None, *, gated: bool) -> Cost:
     """Load, say so, wait for the word, hear the calls one after the other."""
-    calls = calls_from_speech(SPEECH_DIR)[:recordings]
-    phrases = sorted({said.phrase for call in calls_from_speech(SPEECH_DIR) for said in call.said})
-    hearing = open_hearing(SPEECH, phrase_rules(phrases))
+    calls = calls_from_speech(speech)[:recordings]
+    hearing = open_hearing(SPEECH, phrase_rules(wanted_phrases(speech)))
     samples = [samples_of(call.wav) for call in calls]
     print('{"event": "ready"}', flush=True)
     input()
@@ -138,7 +140,7 @@ def hear_all(recordings: int | None, *, gated: bool) -> Cost:
         begun = time.process_time()
         heard = hear(hearing, each, vad=None if gated else Everything())
         cpu_s = time.process_time() - begun
-        found = score(call.said, heard.spotted)
+        found = tally(call.said, heard.spotted)
         audio = heard.audio_s, heard.utterance_s, heard.vad_s, heard.decode_s
         costs.append(Cost(*audio, cpu_s, found.said, found.heard, found.false_alarms))
     return Cost.total(costs)
@@ -147,14 +149,15 @@ def hear_all(recordings: int | None, *, gated: bool) -> Cost:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the limit; with --worker one process's part of it."""
     parser = argparse.ArgumentParser(description="What the decoder leaves possible on this machine.")
-    parser.add_argument("--recordings", type=int, help="hear only so many of the committed calls")
+    parser.add_argument("--recordings", type=int, help="hear only so many calls")
+    parser.add_argument("--speech", type=Path, default=SPEECH_DIR, help="folder with WAV files and manifest.json")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--ungated", action="store_true", help=argparse.SUPPRESS)
     wanted = parser.parse_args(arguments)
     if wanted.worker:
-        print(json.dumps(asdict(hear_all(wanted.recordings, gated=not wanted.ungated))), flush=True)
+        print(json.dumps(asdict(hear_all(wanted.speech, wanted.recordings, gated=not wanted.ungated))), flush=True)
     else:
-        print(json.dumps(asyncio.run(limit(wanted.recordings)).report(), indent=2))
+        print(json.dumps(asyncio.run(limit(wanted.speech, wanted.recordings)).report(), indent=2))
 
 
 if __name__ == "__main__":

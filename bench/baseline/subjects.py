@@ -41,23 +41,19 @@ def model_folder(*, stock: bool) -> Iterator[Path]:
         yield folder
 
 
-def _point(done: Event, calls: int, seconds: float) -> Point:
+def _point(done: Event, calls: int) -> Point:
     """What the client found."""
     if failure := done.get("failure"):
-        return unmeasured(calls, seconds, failure)
+        return Point.failed(calls, failure)
     found = done["point"]
     return Point(**found | {ranks: Ranks(**found[ranks]) for ranks in ("frame_ms", "spot_ms")})
-
-
-def unmeasured(calls: int, seconds: float, failure: str) -> Point:
-    """The load broke it."""
-    return Point(calls, seconds, 0, 0, 0, 0, 0, Ranks(), Ranks(), failure=failure)
 
 
 class PlainServer:
     """The recognition server of `server.py` under the load of `client.py`: each a process."""
 
-    def __init__(self, *, stock: bool) -> None:
+    def __init__(self, speech: Path = SPEECH_DIR, *, stock: bool) -> None:
+        self._speech = speech
         self._stock = stock
         self.name = "plain server" if stock else "plain server, Cueline's settings"
 
@@ -66,26 +62,28 @@ class PlainServer:
         with model_folder(stock=self._stock) as folder:
             async with started("bench.baseline.server", [str(folder)]) as server:
                 ready = await server.answer(START_S)
-                arguments = [ready["url"], str(server.pid), str(calls), str(seconds)]
+                arguments = [ready["url"], str(server.pid), str(self._speech), str(calls), str(seconds)]
                 async with started("bench.baseline.client", arguments) as client:
                     limit_s = START_S + STAGGER_ALL_MS / 1000 + SETTLE_S + seconds + LAST_WORDS_S
                     try:
-                        return _point(await client.answer(limit_s), calls, seconds)
+                        return _point(await client.answer(limit_s), calls)
                     except DemoError as error:
-                        return unmeasured(calls, seconds, str(error))
+                        return Point.failed(calls, str(error))
 
 
 class TutorialScripts:
     """A process of `tutorial.py` for each call of the simulator; this process receives the webhooks."""
 
-    def __init__(self, *, stock: bool) -> None:
+    def __init__(self, speech: Path = SPEECH_DIR, *, stock: bool) -> None:
+        self._speech = speech
         self._stock = stock
         self.name = "script per call" if stock else "script per call, Cueline's settings"
 
     async def measure(self, calls: int, seconds: float) -> Point:
         """As Subject. All have loaded the model before one connects."""
-        arguments = ["simulate", "--port", "0", "--json", "--loop", "--speech", str(SPEECH_DIR)]
+        arguments = ["simulate", "--port", "0", "--json", "--loop", "--speech", str(self._speech)]
         arguments += ["--calls", str(calls), "--stagger-ms", str(stagger_ms(calls))]
+        phrases = wanted_phrases(self._speech)
         hurry = asyncio.Event()
         hurry.set()  # nothing here needs an orderly end
         async with AsyncExitStack() as stack:
@@ -96,7 +94,7 @@ class TutorialScripts:
             ready = await simulator.ready(START_S)
             scripts = []
             for call in ready["calls"]:
-                wanted = [str(folder), call["conversation_id"], receiver.url, *wanted_phrases(SPEECH_DIR)]
+                wanted = [str(folder), call["conversation_id"], receiver.url, *phrases]
                 starting_script = started("bench.baseline.tutorial", wanted, ready["environment"])
                 scripts.append(await stack.enter_async_context(starting_script))
             for script in scripts:
@@ -105,7 +103,7 @@ class TutorialScripts:
             try:
                 return await play.measure(seconds)
             except DemoError as error:
-                return unmeasured(calls, seconds, str(error))
+                return Point.failed(calls, str(error))
 
 
 def _is_ready(event: Event) -> bool:
