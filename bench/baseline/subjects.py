@@ -52,10 +52,11 @@ def _point(done: Event, calls: int) -> Point:
 class PlainServer:
     """The recognition server of `server.py` under the load of `client.py`: each a process."""
 
+    name = "plain server"
+
     def __init__(self, speech: Path = SPEECH_DIR, *, stock: bool) -> None:
         self._speech = speech
         self._stock = stock
-        self.name = "plain server" if stock else "plain server, Cueline's settings"
 
     async def measure(self, calls: int, seconds: float) -> Point:
         """As Subject."""
@@ -74,10 +75,11 @@ class PlainServer:
 class TutorialScripts:
     """A process of `tutorial.py` for each call of the simulator; this process receives the webhooks."""
 
+    name = "script per call"
+
     def __init__(self, speech: Path = SPEECH_DIR, *, stock: bool) -> None:
         self._speech = speech
         self._stock = stock
-        self.name = "script per call" if stock else "script per call, Cueline's settings"
 
     async def measure(self, calls: int, seconds: float) -> Point:
         """As Subject. All have loaded the model before one connects."""
@@ -121,7 +123,7 @@ def main() -> None:
     made: dict[str, type[PlainServer | TutorialScripts]] = {"server": PlainServer, "scripts": TutorialScripts}
     subject: Subject = made[wanted.subject](stock=not wanted.equal)
     point = asyncio.run(subject.measure(wanted.calls, wanted.seconds))
-    print(json.dumps({"subject": subject.name, **point.report()}, indent=2))
+    print(json.dumps({"subject": subject.name, "stock": not wanted.equal, **point.report()}, indent=2))
 
 
 if __name__ == "__main__":
