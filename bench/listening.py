@@ -16,6 +16,7 @@ from engine.speech.counters import Counters
 from engine.speech.events import PhraseSpotted, SpeechEvent, UtteranceEnded
 from engine.speech.hearing import Hearing
 from engine.speech.model import prepared_model
+from engine.speech.vad import Vad
 from engine.speech.vosk_binding import VoskModel
 from engine.stats import Cell
 
@@ -41,11 +42,11 @@ def open_hearing(options: SpeechOptions, rules: Sequence[RuleOptions]) -> Hearin
         return Hearing(VoskModel(folder), options, rules)
 
 
-def hear(hearing: Hearing, samples: bytes, cpu_limit_s: float = float("inf")) -> Heard:
+def hear(hearing: Hearing, samples: bytes, cpu_limit_s: float = float("inf"), vad: Vad | None = None) -> Heard:
     """Hear a channel to its end, or until decoding it has taken so much CPU (looked at after each frame)."""
     memory, counters = new_ring(SLOTS), Counters()
     framer = Framer(RingWriter(memory, keep=HISTORY_FRAMES))
-    pipeline = hearing.open("external", RingReader(memory), counters)
+    pipeline = hearing.open("external", RingReader(memory), counters, vad)
     events: list[SpeechEvent] = []
     whole = True
     for start in range(0, len(samples), FRAME_BYTES):

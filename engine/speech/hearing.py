@@ -18,7 +18,7 @@ from engine.speech.intents import load_entry_point
 from engine.speech.phrases import Hypothesis, PhraseSpotter, SpottingRule, heard_phrases, rules_on, spoken
 from engine.speech.pipeline import Pipeline
 from engine.speech.recognizer import Recognizer, RecognizerPool
-from engine.speech.vad import WebrtcVad
+from engine.speech.vad import Vad, WebrtcVad
 from engine.speech.vosk_binding import VoskModel
 
 TRIAL_FRAMES = 150  # 3 s: two chunks of the longest kind in use
@@ -60,10 +60,10 @@ class Hearing:
             self._pools[channel] = by_grammar[grammar]
         self.cadence = _cadence(self._pools["external"] if self._rules["external"] else self._pools["internal"])
 
-    def open(self, channel: Channel, reader: RingReader, counters: Counters) -> Pipeline:
-        """A pipeline on a ring, from wherever the ring says."""
+    def open(self, channel: Channel, reader: RingReader, counters: Counters, vad: Vad | None = None) -> Pipeline:
+        """A pipeline on a ring, from wherever the ring says; `vad` instead of webrtcvad where one is given."""
         spotter = PhraseSpotter(self._rules[channel])
-        vad = WebrtcVad(self._options.vad_mode)
+        vad = vad or WebrtcVad(self._options.vad_mode)
         return Pipeline(reader, vad, spotter, self._pools[channel], self.cadence, self._options, counters)
 
     @property
