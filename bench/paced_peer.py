@@ -19,6 +19,7 @@ from engine.audio.format import FRAME_BYTES, FRAME_S
 from engine.simulator.delivery import message_of
 
 READ_BYTES = 4096
+IDLE_S = 60.0  # nobody comes any more: whoever started this is gone
 
 
 def frames_of(samples: bytes) -> list[bytes]:
@@ -28,10 +29,11 @@ def frames_of(samples: bytes) -> list[bytes]:
 
 
 def serve(sockets: int, samples: bytes, told: Connection) -> None:
-    """Tell the port, then serve one group of so many sockets after the other until killed."""
+    """Tell the port, then serve one group of so many sockets after the other until killed, or TimeoutError."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # its parent ends it
     frames = frames_of(samples)
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        listener.settimeout(IDLE_S)
         told.send(listener.getsockname()[1])
         while True:
             peers = [listener.accept()[0] for _ in range(sockets)]

@@ -127,8 +127,8 @@ def figures_of(task: Task) -> Figures:
     except EOFError as error:
         raise RuntimeError(f"{task.way}: the receiver failed, see above") from error
     finally:
-        process.join(5)
         process.kill()
+        process.join()
     return figures
 
 
@@ -178,7 +178,8 @@ def measure_all(asked: argparse.Namespace, taken: dict[Row, list[Figures]]) -> N
     with suppress(KeyboardInterrupt), peer(asked.sockets) as port:
         for _ in range(asked.rounds):
             for way, whole in rows_asked(asked.only):
-                taken[way, whole].append(figures_of(Task(way, whole, port, asked.sockets, asked.seconds)))
+                figures = figures_of(Task(way, whole, port, asked.sockets, asked.seconds))
+                taken[way, whole].append(figures)
 
 
 def main() -> None:
