@@ -31,7 +31,9 @@ class Progress:
         p99 = "–" if point.frame_ms.p99 is None else f"{point.frame_ms.p99:.0f} ms"
         heard = f"{point.heard} of {point.said} phrases"
         self._console.print(
-            f"{point.calls:4} calls: {heard}, spot p95 {p95}, frame p99 {p99}: {verdict}", highlight=False
+            f"{point.calls:4} calls: {heard}, spot p95 {p95}, frame p99 {p99}: {verdict}",
+            highlight=False,
+            soft_wrap=True,
         )
 
     def close(self) -> None:

@@ -11,26 +11,20 @@ from bench.load.point import FRAME_P99_MS, SPOT_P95_MS, Point
 from engine.demo.scene import Machine
 
 CRITERION = f"no frame dropped, frame latency p99 ≤ {FRAME_P99_MS:.0f} ms, spot latency p95 ≤ {SPOT_P95_MS:.0f} ms, 98 % of phrases heard"
+COLUMNS = ("calls", "held", "heard", "false", "spot\np50", "\np95", "\np99", "frame\np50", "\np99", "CPU", "busy")
 PARTS = ("intake", "ipc", "vad", "decode", "rest")
 LOAD_FULL_CORES = 0.9  # one process sends; beyond this it is what breaks
 
 
 def points_table(title: str, points: Sequence[Point]) -> Table:
     """One line per point, the smallest load first."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in (
-        "calls",
-        "held",
-        "heard",
-        "false",
-        "spot ms\np50",
-        "\np95",
-        "\np99",
-        "frame ms\np50",
-        "\np99",
-        "CPU ms per\ncall·s",
-        "busiest\nshard",
-    ):
+    table = Table(
+        title=title,
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        caption="spot, frame: latency in ms. CPU: ms per call and second. busy: the busiest shard.",
+    )
+    for name in COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
     for point in sorted(points, key=lambda point: point.calls):
         spot, frame = point.spot_ms, point.frame_ms
