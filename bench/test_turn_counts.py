@@ -24,9 +24,9 @@ from engine.audio.ring import RingMemory, RingReader
 from engine.shards.feed import RingFeed
 from engine.speech.counters import Counters
 from engine.speech.hearing import Hearing
-from engine.speech.pipeline import Pipeline
+from engine.speech.pipeline import BATCH_FRAMES, Pipeline
 
-TURNS = 20  # of fifty rings, a frame of each: a thousand frames
+TURNS = 20  # of fifty rings, a batch of each: three thousand frames
 SYSTEM_CALLS = {  # in these turns; what is not listed must not happen
     "posix.eventfd_write": 20,
     "select.poll.poll": 20,
@@ -34,11 +34,11 @@ SYSTEM_CALLS = {  # in these turns; what is not listed must not happen
     "time.thread_time": 125,
     "time.process_time": 40,
 }
-IDLE_CALLS = 240  # of a worker's turn that finds nothing in fifty rings
-BUSY_CALLS = 2550  # what a frame of silence in each of them adds
+IDLE_CALLS = 180  # of a worker's turn that finds nothing in fifty rings
+BUSY_CALLS = 3300  # what a batch of silence in each of them adds
 DECODED_FRAMES = 1234  # of the 1560 of call-01: what the gate lets through, pre-rolls and hangovers included
-LOOKS = 243  # at partial hypotheses in them
-RUNS = {1: 1130, 25: 287}  # calls of the decoder, by frames per drain
+LOOKS = 120  # at partial hypotheses in them
+RUNS = {1: 1109, 3: 476, 25: 168}  # calls of the decoder, by frames per drain
 
 
 def lost(frames: int) -> None:
@@ -53,7 +53,7 @@ def player(stage: Stage) -> Callable[[int], None]:
     def turn() -> None:
         stage.work(1)
         for feed in feeds:
-            feed.push(bytes(FRAME_BYTES))
+            feed.push(bytes(BATCH_FRAMES * FRAME_BYTES))
 
     def play(turns: int) -> None:
         stage.supervise(turn, turns)
@@ -86,9 +86,9 @@ def test_calls_per_busy_turn(stage: Stage) -> None:
     stage.work(1)
     idle = sum(calls(lambda: stage.work(1)).values())
     for feed in feeds:
-        feed.push(bytes(FRAME_BYTES))
+        feed.push(bytes(BATCH_FRAMES * FRAME_BYTES))
     busy = sum(calls(lambda: stage.work(1)).values())
-    assert {RingReader(ring).state.tail for ring in stage.rings()} == {1}
+    assert {RingReader(ring).state.tail for ring in stage.rings()} == {BATCH_FRAMES}
     assert busy - idle <= BUSY_CALLS
 
 
@@ -108,7 +108,7 @@ def test_one_doorbell_for_fifty_rings(stage: Stage) -> None:
 def test_silence_is_not_reported(stage: Stage) -> None:
     play = player(stage)
     play(50)
-    assert {RingReader(ring).state.tail for ring in stage.rings()} == {49}
+    assert {RingReader(ring).state.tail for ring in stage.rings()} == {49 * BATCH_FRAMES}
     assert not stage.told()
 
 

@@ -8,6 +8,7 @@ from bench.measuring import measure
 from bench.turns import RINGS, SLOTS, Stage
 from engine.audio.format import FRAME_BYTES
 from engine.audio.ring import RingReader, RingWriter
+from engine.speech.pipeline import BATCH_FRAMES
 from engine.stats import Cell
 
 TURNS = 50
@@ -21,13 +22,13 @@ def test_idle_turn(benchmark: BenchmarkFixture, stage: Stage) -> None:
 
 
 def test_busy_turn(benchmark: BenchmarkFixture, stage: Stage) -> None:
-    """The bell rang: a frame of each ring."""
-    frame = memoryview(bytes(FRAME_BYTES))
+    """The bell rang: a batch of each ring."""
+    batch = memoryview(bytes(BATCH_FRAMES * FRAME_BYTES))
     writers = [RingWriter(ring) for ring in stage.rings()]
 
     def setup() -> tuple[int]:
         for writer in writers:
-            assert writer.write(frame, 1) == 0
+            assert writer.write(batch, 1) == 0
         os.eventfd_write(stage.bell.fd, 1)
         return (1,)
 

@@ -1,8 +1,8 @@
 """A shard's worker: hears every ring that it is told to, until it is told to stop or the supervisor is gone.
 
 One thread, one loop. A turn hears the rings with work, the one whose audio has waited longest first, each at most
-TURN_FRAMES, so that none starves another; the turn's beginning is the heartbeat. Nothing is done and nobody wakes while no
-audio comes. What goes wrong on one ring ends that ring only.
+TURN_FRAMES, so that none starves another; the turn's beginning is the heartbeat. A few frames may wait for more, but not for
+long. Nobody wakes while no audio comes, but for the heartbeat. What goes wrong on one ring ends that ring only.
 """
 
 import os
@@ -24,6 +24,7 @@ from engine.speech.pipeline import Pipeline
 from engine.stats import Cell
 
 TURN_FRAMES = 10  # about what the network computes at once
+SWEEP_S = 0.25  # after so long every frame is heard, also one that no other follows
 IDLE_MS = 250  # longest sleep, so that the heartbeat shows life
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,7 @@ class Worker:
         self._open: dict[int, _Open] = {}  # by lease
         self._draining = False
         self._behind = False  # the last turn has left something to do
+        self._swept_s = 0.0
         self._cpu_s = time.process_time()
 
     def run(self) -> None:
@@ -91,7 +93,10 @@ class Worker:
     def _turn(self) -> None:
         begun_s, begun_cpu_s = time.monotonic(), time.process_time()
         self._behind = False
-        for channel in self._in_turn():
+        sweeps = begun_s - self._swept_s >= SWEEP_S
+        if sweeps:
+            self._swept_s = begun_s
+        for channel in self._in_turn(sweeps=sweeps):
             try:
                 self._hear(channel)
             except ConnectionError:
@@ -105,9 +110,13 @@ class Worker:
         self._counters.add(Cell.BUSY_S, time.monotonic() - begun_s)
         self._counters.set(Cell.RECOGNIZERS, self._hearing.recognizers_alive)
 
-    def _in_turn(self) -> list[_Open]:
+    def _in_turn(self, *, sweeps: bool) -> list[_Open]:
         """The rings with something to do, oldest audio first."""
-        waiting = [channel for channel in self._open.values() if channel.closing or channel.pipeline.has_work]
+        waiting = [
+            channel
+            for channel in self._open.values()
+            if channel.closing or channel.pipeline.is_due or (sweeps and channel.pipeline.has_work)
+        ]
         if len(waiting) > 1:
             waiting.sort(key=lambda channel: channel.pipeline.waiting_since_ns)
         return waiting
@@ -117,7 +126,7 @@ class Worker:
         if not channel.closing or pipeline.has_work:
             self._counters.set(Cell.HEARTBEAT_NS, time.monotonic_ns())
             self._report(channel, pipeline.drain(TURN_FRAMES))
-            self._behind |= channel.closing or pipeline.has_work
+            self._behind |= channel.closing or pipeline.is_due
         else:
             self._report(channel, pipeline.finish())
             del self._open[channel.lease]

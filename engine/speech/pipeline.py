@@ -24,6 +24,7 @@ from engine.speech.vad import Vad
 from engine.stats import Cell
 
 CUT_OVERLAP_FRAMES = frames_of(1000)
+BATCH_FRAMES = 3  # taken at once they cost a tenth less, decoding included: caches (bench/README.md)
 TIMED = 16  # one drain in so many has its VAD timed, and counts for all: the clock costs as much as the VAD
 
 
@@ -45,7 +46,6 @@ class Pipeline:
         self._spotter = spotter
         self._recognizers = recognizers
         self._cadence = cadence
-        self._lag_frames = frames_of(cadence.lag_ms)
         self._counters = counters
         self._endpointer = Endpointer(EndpointerOptions.of(options))
         self._lead_frames = frames_of(options.onset_ms) + frames_of(options.preroll_ms)
@@ -68,6 +68,13 @@ class Pipeline:
     def has_work(self) -> bool:
         """Whether `drain` would do anything."""
         return self._reader.head != self._cursor or self._reader.gap(self._gaps_seen) is not None
+
+    @property
+    def is_due(self) -> bool:
+        """Whether there is work that should not wait for more: a batch, a gap, or the frame that completes a chunk."""
+        if self._reader.head - self._cursor >= BATCH_FRAMES or self._reader.gap(self._gaps_seen) is not None:
+            return True
+        return self._utterance is not None and self._cursor < self._utterance.next_look <= self._reader.head
 
     @property
     def waiting_since_ns(self) -> int:
@@ -97,7 +104,7 @@ class Pipeline:
         return self._told()
 
     def abandon(self) -> None:
-        """Give up the channel without a last word (its recognizer failed)."""
+        """Give up the channel (its recognizer failed)."""
         if self._utterance:
             self._recognizers.discard(self._utterance.recognizer)
             self._utterance = None
@@ -135,7 +142,7 @@ class Pipeline:
         self._events.append(UtteranceStarted(self._ms(start)))
 
     def _listen(self, start: int, fed_from: int) -> None:
-        self._utterance = Utterance(self._recognizers.take(), start, fed_from, fed_from)
+        self._utterance = Utterance(self._recognizers.take(), start, fed_from, fed_from, self._cadence)
 
     def _end(self, stop: int) -> None:
         """Hear the utterance to `stop`, take its final hypothesis, give the recognizer back."""
@@ -186,13 +193,9 @@ class Pipeline:
     # the recognizer
 
     def _feed(self, utterance: Utterance, stop: int) -> None:
-        """Hear up to `stop`, looking at the partial hypothesis whenever the network has computed a chunk."""
         begun = time.thread_time()
-        while utterance.fed < stop:
-            look_at = utterance.fed_from + self._cadence.next_look(utterance.fed - utterance.fed_from)
-            utterance.feed(self._reader, min(stop, look_at))
-            if utterance.fed == look_at:
-                self._spot(utterance, utterance.partial())
+        for hypothesis in utterance.partials(self._reader, stop):
+            self._spot(utterance, hypothesis)
         self._counters.add(Cell.DECODE_S, time.thread_time() - begun)
 
     def _spot(self, utterance: Utterance, hypothesis: Hypothesis) -> None:
@@ -200,7 +203,7 @@ class Pipeline:
             self._events.append(self._spotted(utterance, spot, hypothesis))
 
     def _spotted(self, utterance: Utterance, spot: Spot, hypothesis: Hypothesis) -> PhraseSpotted:
-        end = utterance.phrase_end(spot.seen_ms // FRAME_MS - self._gap_frames, spot.end_ms, self._lag_frames)
+        end = utterance.phrase_end(spot.seen_ms // FRAME_MS - self._gap_frames, spot.end_ms)
         return PhraseSpotted(
             rule=spot.rule,
             phrase=spot.phrase,
@@ -216,7 +219,6 @@ class Pipeline:
     # the books
 
     def _ms(self, count: int) -> int:
-        """Position of a frame's begin in the channel's audio, gaps included."""
         return (count + self._gap_frames) * FRAME_MS
 
     def _count_verdict(self, flag: bool | None) -> None:

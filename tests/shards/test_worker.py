@@ -25,6 +25,7 @@ class StandIn:
     frames: int
     error: Exception | None = None
     since_ns: int = 1
+    batch: int = 1  # fewer frames may wait for more
     order: list["StandIn"] = field(default_factory=list, repr=False, compare=False)
     drained: list[int] = field(default_factory=list)
     abandoned: bool = False
@@ -32,6 +33,10 @@ class StandIn:
     @property
     def has_work(self) -> bool:
         return self.frames > 0
+
+    @property
+    def is_due(self) -> bool:
+        return self.frames >= self.batch
 
     @property
     def waiting_since_ns(self) -> int:
@@ -131,6 +136,12 @@ def test_no_ring_starves_another(stage):
     play.port.send(OpenRing(1, 2, "external"))
     assert {play.port.receive().lease, play.port.receive().lease} == {1, 2}
     assert max(long.drained) == TURN_FRAMES
+
+
+def test_a_frame_that_no_other_follows_is_heard_all_the_same(stage):
+    play = stage(StandIn(frames=1, batch=3))
+    play.port.send(OpenRing(0, 7, "external"))
+    assert play.port.receive() == Spotted(7, SPOTTED)
 
 
 def test_within_a_turn_the_oldest_audio_comes_first():

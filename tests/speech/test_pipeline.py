@@ -143,6 +143,39 @@ def test_a_refused_frame_is_silence_to_the_gate() -> None:
     assert events_of("!*200") == []
 
 
+def test_a_frame_or_two_may_wait_in_silence() -> None:
+    channel = Channel()
+    assert not channel.pipeline.is_due
+    channel.say("_*2")
+    assert not channel.pipeline.is_due
+    channel.say("_*1")
+    assert channel.pipeline.is_due
+    channel.drain()
+    assert not channel.pipeline.is_due
+
+
+def test_the_frame_that_completes_a_chunk_does_not_wait() -> None:
+    """The utterance opens at frame 35 (18 before its third voiced one): chunks of five are complete at 60, 65, …"""
+    channel = Channel([TRANSFER])
+    channel.say("_*50 transfer*8")
+    channel.drain()
+    channel.say("transfer*1")
+    assert not channel.pipeline.is_due, "59"
+    channel.say("transfer*1")
+    assert channel.pipeline.is_due, "60"
+    channel.drain()
+    channel.say("transfer*2")
+    assert not channel.pipeline.is_due
+
+
+def test_a_gap_does_not_wait() -> None:
+    channel = Channel()
+    channel.writer.mark_gap(5)
+    assert channel.pipeline.is_due
+    channel.drain()
+    assert not channel.pipeline.is_due
+
+
 def test_finishing_ends_the_open_utterance_once() -> None:
     channel = Channel([TRANSFER])
     channel.say("_*50 hello*10")

@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 
 from engine.audio.ring import RingReader, RingWriter
+from engine.speech.cadence import Cadence
 from engine.speech.utterance import Utterance
 from tests.support.speech import ScriptedRecognizer, new_ring, script, write
 
 
 def utterance(start: int, fed_from: int, fed: int) -> Utterance:
-    return Utterance(ScriptedRecognizer(), start, fed_from, fed)
+    return Utterance(ScriptedRecognizer(), start, fed_from, fed, Cadence())
 
 
 def test_it_feeds_each_frame_once_also_over_the_wrap() -> None:
@@ -25,12 +26,15 @@ def test_it_feeds_each_frame_once_also_over_the_wrap() -> None:
     assert [(word.text, word.end_ms) for word in heard.recognizer.final().words] == [("transfer", 60), ("me", 120)]
 
 
-def test_a_partial_is_what_was_heard_so_far() -> None:
-    memory = new_ring(8)
-    write(RingWriter(memory), script("hello*5"))
+def test_a_partial_comes_with_each_chunk() -> None:
+    memory = new_ring(16)
+    write(RingWriter(memory), script("hello*5 transfer*7"))
     heard = utterance(0, 0, 0)
-    heard.feed(RingReader(memory), 5)
-    assert heard.partial().text == "hello"
+    reader = RingReader(memory)
+    assert list(heard.partials(reader, 4)) == []
+    assert heard.next_look == 5
+    assert [each.text for each in heard.partials(reader, 12)] == ["hello", "hello transfer"]
+    assert (heard.fed, heard.next_look) == (12, 15)
 
 
 @pytest.mark.parametrize(("end_ms", "frame"), [(0, 30), (1, 31), (20, 31), (21, 32), (200, 40), (999, 40)])
@@ -47,5 +51,5 @@ def test_frames_reach_the_recognizer_without_a_copy() -> None:
         def accept(self, run: np.ndarray) -> None:
             seen.append(np.shares_memory(run, memory.frames))
 
-    Utterance(Watching(), 0, 0, 0).feed(RingReader(memory), 3)
+    Utterance(Watching(), 0, 0, 0, Cadence()).feed(RingReader(memory), 3)
     assert seen == [True]
