@@ -33,7 +33,7 @@ from engine.simulator.options import SPEECH_DIR
 
 MINUTES_EACH = 8.0
 MOST = 400
-FIRST_PER_PROCESSOR = {"Cueline": 35, "plain server": 15, "script per call": 10}
+FIRST_PER_PROCESSOR = {"Cueline": 60, "plain server": 20, "script per call": 15}
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ from engine.options import Profile
 from engine.simulator.options import SPEECH_DIR
 
 NOT_AS_IT_SHOULD, INTERRUPTED = 1, 128
-FIRST_PER_PROCESSOR = 20
+FIRST_PER_PROCESSOR = 40
 
 bench = typer.Typer(no_args_is_help=True, help="Measure Cueline on this machine.")
 
@@ -41,7 +41,7 @@ def capacity(
     calls: Annotated[
         str | None, typer.Option(metavar="N,N,…", help="Measure these loads instead of searching for the greatest.")
     ] = None,
-    first: Annotated[int | None, typer.Option(min=1, help="Load to begin with; default 20 per processor.")] = None,
+    first: Annotated[int | None, typer.Option(min=1, help="Load to begin with; default 40 per processor.")] = None,
     most: Annotated[int, typer.Option(min=1, max=2000, help="Never more calls than this.")] = 400,
     seconds: Annotated[float, typer.Option(min=2, max=600, help="Length of one measurement.")] = 30.0,
     minutes_max: Annotated[float, typer.Option(min=0.5, help="Begin no measurement after so long.")] = 12.0,
