@@ -71,7 +71,7 @@ def _describe(axes: Axes, panel: Panel) -> None:
     """The big panel's names."""
     axes.title.set_fontsize(13)
     axes.set_ylabel("missed, of what was said", fontsize=11)
-    least = f"one in these {panel.hours:.2g} h is {1 / panel.hours:.2g}"
+    least = f"one in these {panel.hours:.2g} h is {1 / panel.hours:.3g}"
     axes.set_xlabel(f"false alarms per hour ({least})", fontsize=11)
     axes.tick_params(labelsize=10)
 

@@ -85,8 +85,9 @@ def short_of_evidence(hours: float, false_per_hour: float) -> str | None:
     if below <= false_per_hour:
         return None
     enough = f"; {NONE_SEEN_95 / false_per_hour:.3g} h could" if false_per_hour else ""
+    shown = f"{below:.0f}" if below >= 10 else f"{below:.2g}"
     return (
-        f"{hours:.2g} h of audio cannot show {per_hour(false_per_hour)}: none seen means fewer than {below:.2g} with 95 %"
+        f"{hours:.2g} h of audio cannot show {per_hour(false_per_hour)}: none seen means fewer than {shown} with 95 %"
         f" confidence{enough}."
     )
 
