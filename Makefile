@@ -55,7 +55,7 @@ bench-rebase: $(READY) ## writes bench/baseline.json anew from five runs; commit
 bench-capacity: $(READY) ## how many calls this machine holds, with a picture; about 6 minutes
 	@$(BIN)/cueline bench capacity --plot bench/capacity.png --report bench/capacity.json
 
-bench-compare: $(READY) ## Cueline beside a plain server, a script per call and the decoder's limit; about 15 minutes
+bench-compare: $(READY) ## Cueline beside a plain server, a script per call and the decoder's limit; about 20 minutes
 	@$(BIN)/python -m bench.compare
 
 lock: $(READY) ## make requirements.lock anew from pyproject.toml

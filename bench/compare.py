@@ -1,4 +1,4 @@
-"""Cueline beside what one would do without it, by the same criterion in one run: `make bench-compare`, about 15 minutes.
+"""Cueline beside what one would do without it, by the same criterion in one run: `make bench-compare`, about 20 minutes.
 
 Rows: the limit (the shipped gate and decoder over recordings, no socket), Cueline, a plain recognition server, a script per
 call. Ratios count; the limit is for the processors that Cueline's load generator left over.

@@ -67,7 +67,7 @@ def legend(evaluation: Evaluation) -> str:
 
 def proposal_heading(false_per_hour: float) -> str:
     """The comment over what is proposed."""
-    return f"# For cueline.toml: the most that can be heard with {per_hour(false_per_hour)} at most, for each rule"
+    return f"# For cueline.toml, instead of the rules of these names there: the most that can be heard with {per_hour(false_per_hour)} at most, for each rule"
 
 
 def proposal_text(evaluation: Evaluation, false_per_hour: float) -> str:

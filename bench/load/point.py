@@ -72,6 +72,8 @@ class Point:
             found.append(f"frame p99 {self.frame_ms.p99:.0f} > {FRAME_P99_MS:.0f} ms")
         if self.spot_ms.p95 is not None and self.spot_ms.p95 > SPOT_P95_MS:
             found.append(f"spot p95 {self.spot_ms.p95:.0f} > {SPOT_P95_MS:.0f} ms")
+        if not self.said:
+            found.append("no phrase was said: measure for longer")
         if self.heard < HEARD_SHARE * self.said:
             found.append(f"{self.said - self.heard} of {self.said} phrases missed")
         return tuple(found)

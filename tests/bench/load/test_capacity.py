@@ -143,3 +143,10 @@ def test_wrong_input_is_named(arguments, words):
     result = CliRunner().invoke(app, ["bench", "capacity", *arguments], env={"COLUMNS": "300"})
     assert result.exit_code == 2
     assert words in result.output
+
+
+@pytest.mark.parametrize(("name", "value"), [("CUELINE_PROFILE", "fast"), ("CUELINE_SHARDS", "0")])
+def test_the_environment_counts_as_for_the_engine(name, value):
+    result = CliRunner().invoke(app, ["bench", "capacity"], env={"COLUMNS": "300", name: value})
+    assert result.exit_code == 2
+    assert name in result.output

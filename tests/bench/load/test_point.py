@@ -31,8 +31,8 @@ def test_what_breaks_it_is_named(changes, words):
     assert point(**changes).report()["broken"] == [words]
 
 
-def test_nothing_measured_breaks_nothing_that_was_not_said():
-    assert point(said=0, heard=0, frame_ms=Ranks(), spot_ms=Ranks()).broken == ()
+def test_where_no_phrase_was_said_nothing_was_shown():
+    assert point(said=0, heard=0, spot_ms=Ranks()).broken == ("no phrase was said: measure for longer",)
 
 
 def test_a_load_that_could_not_be_played():
