@@ -10,7 +10,12 @@ import coverage
 
 PURE = (
     "engine/errors.py",
-    "engine/options.py",
+    "engine/options/base.py",
+    "engine/options/engine.py",
+    "engine/options/genesys.py",
+    "engine/options/rules.py",
+    "engine/options/sinks.py",
+    "engine/options/speech.py",
     "engine/det_points.py",
     "engine/evaluated.py",
     "engine/label_rows.py",

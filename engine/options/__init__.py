@@ -1,0 +1,54 @@
+"""Every setting as one frozen object per part; units stand in the names.
+
+Pure nouns: `config.py` fills them from environment and TOML, everything else only reads them.
+Bounds and descriptions live here once; error messages and the configuration reference are made from them.
+"""
+
+from engine.options.base import FRAME_MS, Channel, ConversationId, HttpUrl, Name, Options, Phrase, Positive, SocketUrl
+from engine.options.engine import AdminOptions, EngineOptions, OutboxOptions, ShardOptions
+from engine.options.genesys import GenesysOptions
+from engine.options.rules import RuleOptions
+from engine.options.sinks import (
+    AttributesSink,
+    DisconnectSink,
+    FileSink,
+    LogSink,
+    PythonSink,
+    SinkBase,
+    SinkOptions,
+    Target,
+    TransferSink,
+    WebhookSink,
+)
+from engine.options.speech import PROFILES, Profile, SpeechOptions
+
+__all__ = [
+    "FRAME_MS",
+    "PROFILES",
+    "AdminOptions",
+    "AttributesSink",
+    "Channel",
+    "ConversationId",
+    "DisconnectSink",
+    "EngineOptions",
+    "FileSink",
+    "GenesysOptions",
+    "HttpUrl",
+    "LogSink",
+    "Name",
+    "Options",
+    "OutboxOptions",
+    "Phrase",
+    "Positive",
+    "Profile",
+    "PythonSink",
+    "RuleOptions",
+    "ShardOptions",
+    "SinkBase",
+    "SinkOptions",
+    "SocketUrl",
+    "SpeechOptions",
+    "Target",
+    "TransferSink",
+    "WebhookSink",
+]

@@ -1,0 +1,21 @@
+"""What all options are made of: the frozen base class and the kinds of text and number that several parts share."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+FRAME_MS = 20
+
+Channel = Literal["external", "internal"]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+ConversationId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+Positive = Annotated[float, Field(gt=0)]
+HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+.*$")]
+SocketUrl = Annotated[str, StringConstraints(pattern=r"^wss?://[^\s/]+.*$")]
+
+
+class Options(BaseModel):
+    """Base of all option objects: frozen, unknown names refused, every number finite."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -1,0 +1,27 @@
+"""Where Genesys Cloud is and how we behave towards it."""
+
+from pydantic import Field, SecretStr
+
+from engine.options.base import ConversationId, HttpUrl, Options, Positive, SocketUrl
+
+
+class GenesysOptions(Options):
+    """Where Genesys Cloud is and who we are there."""
+
+    client_id: str = Field(min_length=1, description="OAuth client id (client credentials grant).")
+    client_secret: SecretStr = Field(min_length=1, description="OAuth client secret.")
+    region: str = Field("mypurecloud.com", description="Region's domain.")
+    login_url: HttpUrl = Field(description="OAuth server; default https://login.<region>.")
+    api_url: HttpUrl = Field(description="Platform API; default https://api.<region>.")
+    realtime_url: SocketUrl = Field(
+        description="Real-time socket; default wss://api.<region>/api/v2/interactions/realtime."
+    )
+    conversation_ids: tuple[ConversationId, ...] = Field((), description="Conversations to follow from the start.")
+    connect_timeout_s: Positive = Field(10.0, description="Limit for the socket's opening and for each answer on it.")
+    request_timeout_s: Positive = Field(15.0, description="Limit for one platform API request.")
+    reconnect_tries: int = Field(5, ge=0, le=100, description="Tries in a row before a conversation is given up.")
+    reconnect_base_s: Positive = Field(2.0, description="First pause between tries; doubles each time, with jitter.")
+    reconnect_max_s: Positive = Field(60.0, description="Longest pause between tries.")
+    ping_interval_s: Positive = Field(
+        15.0, description="WebSocket ping period; a peer that misses one whole period is dropped."
+    )
