@@ -26,21 +26,21 @@ class Certificates:
         return ssl.create_default_context(cafile=str(self.authority))
 
 
-def make_certificates(folder: Path) -> Certificates:
-    """For localhost and 127.0.0.1, good for two days."""
+def make_certificates(folder: Path, names: str = "DNS:localhost,IP:127.0.0.1") -> Certificates:
+    """For these names, good for two days."""
     made = Certificates(folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
     ca_key = folder / "ca-key.pem"
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
     usage = ("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
     _openssl("req", "-x509", *curve, *usage, "-subj", "/CN=Test CA", "-keyout", ca_key, "-out", made.authority)
     request = folder / "request.pem"
-    names = folder / "names"
-    names.write_text(
-        "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=critical,CA:FALSE\n"
+    extensions = folder / "extensions"
+    extensions.write_text(
+        f"subjectAltName={names}\nbasicConstraints=critical,CA:FALSE\n"
         "authorityKeyIdentifier=keyid\nkeyUsage=critical,digitalSignature\n"
     )
     _openssl("req", *curve, "-subj", "/CN=localhost", "-keyout", made.key, "-out", request)
-    signed = ("-CA", made.authority, "-CAkey", ca_key, "-CAcreateserial", "-days", "2", "-extfile", names)
+    signed = ("-CA", made.authority, "-CAkey", ca_key, "-CAcreateserial", "-days", "2", "-extfile", extensions)
     _openssl("x509", "-req", "-in", request, *signed, "-out", made.cert)
     return made
 
