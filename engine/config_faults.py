@@ -40,7 +40,7 @@ _NUMERIC = (
     *("greater_than", "greater_than_equal", "less_than_equal"),
 )
 _SHAPES = {"model_type": "must be a table", "dict_type": "must be a table", "tuple_type": "must be a list"}
-_SECRET = ("client_secret", "secret")
+_SECRET = ("client_secret", "secret", "token")
 _TABLES: dict[str, type[Options]] = {
     "genesys": GenesysOptions,
     "speech": SpeechOptions,

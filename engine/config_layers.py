@@ -33,6 +33,9 @@ ENVIRONMENT: dict[str, Loc] = {
     "CUELINE_SHARDS": ("shards", "count"),
     "CUELINE_ADMIN_HOST": ("admin", "host"),
     "CUELINE_ADMIN_PORT": ("admin", "port"),
+    "CUELINE_ADMIN_TOKEN": ("admin", "token"),
+    "CUELINE_ADMIN_TLS_CERT": ("admin", "tls_cert"),
+    "CUELINE_ADMIN_TLS_KEY": ("admin", "tls_key"),
     "CUELINE_STATE_DIR": ("state_dir",),
     "CUELINE_DRAIN_S": ("drain_s",),
     "CUELINE_LOG_LEVEL": ("log_level",),
@@ -40,7 +43,11 @@ ENVIRONMENT: dict[str, Loc] = {
 TARGET_KEYWORD = "TARGET_KEYWORD"
 WEBHOOK_URL = "CUELINE_WEBHOOK_URL"
 WEBHOOK_SECRET = "CUELINE_WEBHOOK_SECRET"  # noqa: S105 - a name, not a secret
-SECRETS = ("GENESYS_CLIENT_SECRET", WEBHOOK_SECRET)  # each also as NAME_FILE: a file that holds it
+SECRETS = (
+    "GENESYS_CLIENT_SECRET",
+    WEBHOOK_SECRET,
+    "CUELINE_ADMIN_TOKEN",
+)  # each also as NAME_FILE: a file that holds it
 _LISTS = ("GENESYS_CONVERSATION_ID",)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.admin.server import address_fault
+from engine.admin.tls import server_context
 from engine.cgroup import ROOT, memory_limit_bytes, own_membership, processors
 from engine.config import LocalOptions, load, load_local
 from engine.errors import ConfigError, ModelError, PlatformError
@@ -156,7 +157,11 @@ def check_shared_memory(shards: ShardOptions) -> Check:
 
 
 def check_admin(options: AdminOptions) -> Check:
-    """Whether the admin API could listen."""
+    """Whether the admin API could listen, with its certificate, and whether its token would be heard on the way."""
+    try:
+        context = server_context(options)
+    except ConfigError as error:
+        return Check("admin address", "fail", "TLS", "\n".join(error.faults))
     where = f"{options.host}:{options.port}"
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -165,6 +170,9 @@ def check_admin(options: AdminOptions) -> Check:
             probe.bind((options.host, options.port))
         except OSError as error:
             return Check("admin address", "fail", where, address_fault(options, error))
+    if context is None and not options.on_loopback:
+        advice = "set CUELINE_ADMIN_TLS_CERT and CUELINE_ADMIN_TLS_KEY: the token crosses the network in clear"
+        return Check("admin address", "warn", f"{where} is free", advice)
     return Check("admin address", "ok", f"{where} is free")
 
 

@@ -6,7 +6,7 @@ scrape time, so a scrape costs the workers nothing. Names are an interface: DESI
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -21,6 +21,7 @@ Source = Literal["realtime", "file"]
 ConversationState = Literal["checking", "connecting", "listening", "reconnecting", "ended", "failed"]
 LIVE_STATES: tuple[ConversationState, ...] = ("checking", "connecting", "listening", "reconnecting")
 Outcome = Literal["delivered", "failed", "refused", "unknown"]
+AdminRefusal = Literal["unauthorized", "host", "cross_site", "connections", "timeout"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,11 @@ class Metrics:
         self._events_lost = self._counter(
             "cueline_events_lost", "Events that a slow reader of GET /v1/events missed.", []
         )
+        self._admin_refused = self._counter(
+            "cueline_admin_requests_refused", "Requests to the admin API that were refused.", ["reason"]
+        )
+        for reason in get_args(AdminRefusal):
+            self._admin_refused.labels(reason)
         self._spotted = self._counter("cueline_phrases_spotted", "Phrases spotted, repeats left out.", ["rule"])
         self._commands = self._counter("cueline_commands", "Commands by sink and outcome.", ["sink", "outcome"])
         self._spot_latency = Histogram(
@@ -184,6 +190,10 @@ class Metrics:
     def event_lost(self) -> None:
         """A slow reader of the event stream missed an event."""
         self._events_lost.inc()
+
+    def admin_refused(self, reason: AdminRefusal) -> None:
+        """A request to the admin API, or a connection, was refused."""
+        self._admin_refused.labels(reason).inc()
 
     def phrase_spotted(self, rule: str) -> None:
         """A phrase was spotted for the first time."""

@@ -166,7 +166,12 @@ def test_admin_address() -> None:
     assert check.verdict == "fail"
     assert f"CUELINE_ADMIN_PORT = {port}: in use already" in check.advice
     assert check_admin(AdminOptions(port=port)).verdict == "ok"
-    assert check_admin(AdminOptions(host="203.0.113.1", port=0)).verdict == "fail"
+    assert check_admin(AdminOptions(host="203.0.113.1", port=0, token="t" * 16)).verdict == "fail"
+    open_to_all = check_admin(AdminOptions(host="0.0.0.0", port=0, token="t" * 16))
+    assert (open_to_all.verdict, "in clear" in open_to_all.advice) == ("warn", True)
+    no_cert = check_admin(AdminOptions(port=0, tls_cert="/no/such.pem", tls_key="/no/such.key"))
+    assert no_cert.verdict == "fail"
+    assert "CUELINE_ADMIN_TLS_CERT = /no/such.pem: can't be read" in no_cert.advice
 
 
 def test_views() -> None:

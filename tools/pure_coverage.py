@@ -41,6 +41,7 @@ PURE = (
     "engine/shards/router.py",
     "engine/commands/command.py",
     "engine/commands/rules.py",
+    "engine/commands/targets.py",
 )
 
 

@@ -7,6 +7,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from engine.admin.health import Readiness
+from engine.admin.limits import body_of
 from engine.admin.problems import json_response, problem, refusal
 from engine.errors import RefusedError
 from engine.metrics import Metrics
@@ -66,7 +67,7 @@ class ConversationsApi:
 
     async def _add(self, request: web.Request) -> web.Response:
         try:
-            wanted = NewConversation.model_validate_json(await request.read())
+            wanted = NewConversation.model_validate_json(await body_of(request))
         except ValidationError as error:
             faults = [_fault(details["loc"], details["msg"]) for details in error.errors(include_url=False)]
             return problem(400, "the body is not a conversation to follow", errors=faults, allowed=_ALLOWED)

@@ -1,6 +1,7 @@
 """The admin API as one object: what it serves, start, address, stop.
 
-It has no passwords: it listens on the loopback address unless told otherwise.
+On the loopback address unless told otherwise, and then with a token (`AdminOptions` sees to that). `guard` says who may use
+it, `limits` how much of it, `tls` reads the certificate.
 """
 
 import asyncio
@@ -8,18 +9,24 @@ import contextlib
 import errno
 from dataclasses import dataclass
 
+import structlog
 from aiohttp import web
 
 from engine.admin.conversations import Conversations, ConversationsApi
 from engine.admin.event_feed import EventsApi
 from engine.admin.events import EventStream
+from engine.admin.guard import make_guard
 from engine.admin.health import HealthApi, LoopTicker, Readiness
+from engine.admin.limits import LIMITS, USUAL, Limits, Turned, make_patience
 from engine.admin.problems import MAX_BODY_BYTES, problems
+from engine.admin.tls import server_context
 from engine.errors import ConfigError
 from engine.metrics import Metrics
 from engine.options import AdminOptions
 
 SHUTDOWN_S = 1.0  # for answers under way
+
+log = structlog.get_logger(__name__)
 
 INDEX = """Cueline, admin API
 
@@ -31,6 +38,8 @@ POST   /v1/conversations         {"conversation_id": "…"}: follow one more
 GET    /v1/conversations/{id}    one of them
 DELETE /v1/conversations/{id}    follow it no more
 GET    /v1/events                what happens, as server-sent events
+
+Where a token is set, all but /healthz and /readyz need the header Authorization: Bearer TOKEN.
 """
 
 
@@ -44,9 +53,12 @@ class AdminParts:
     events: EventStream
 
 
-def make_app(parts: AdminParts, ticker: LoopTicker) -> web.Application:
-    """All routes of the API."""
-    app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_BYTES)
+def make_app(options: AdminOptions, parts: AdminParts, ticker: LoopTicker, limits: Limits) -> web.Application:
+    """All routes of the API, behind the guard."""
+    refused = parts.metrics.admin_refused
+    middlewares = [make_patience(refused), problems, make_guard(options, refused)]
+    app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
+    app[LIMITS] = limits
     app.router.add_get("/", _index)
     HealthApi(ticker, parts.readiness, parts.metrics).add_to(app)
     ConversationsApi(parts.conversations, parts.readiness, parts.metrics).add_to(app)
@@ -61,33 +73,59 @@ async def _index(_request: web.Request) -> web.Response:
 class AdminServer:
     """Serves the API from `start` to `stop`; after that no task, socket or port of it remains."""
 
-    def __init__(self, options: AdminOptions, parts: AdminParts) -> None:
+    def __init__(self, options: AdminOptions, parts: AdminParts, limits: Limits = USUAL) -> None:
+        """ConfigError where the certificate or its key can't be used."""
         self._options = options
+        self._limits = limits
+        self._tls = server_context(options)
+        self._on_refused = parts.metrics.admin_refused
         self._ticker = LoopTicker(parts.metrics.loop_lag)
-        app = make_app(parts, self._ticker)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
+        app = make_app(options, parts, self._ticker, limits)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=SHUTDOWN_S, keepalive_timeout=limits.head_s, lingering_time=1.0
+        )
+        self._listener: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen. ConfigError where the address can't be had."""
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._options.host, self._options.port).start()
+            self._listener = await asyncio.get_running_loop().create_server(
+                self._connected,
+                self._options.host,
+                self._options.port,
+                ssl=self._tls,
+                ssl_handshake_timeout=self._limits.handshake_s if self._tls else None,
+            )
         except OSError as error:
             await self._runner.cleanup()
             raise ConfigError([address_fault(self._options, error)]) from error
+        if not self._options.on_loopback and self._tls is None:
+            log.warning(
+                "The admin API's token crosses the network in clear: set a certificate", host=self._options.host
+            )
         self._ticking = asyncio.create_task(self._ticker.run(), name="admin ticker")
+
+    def _connected(self) -> asyncio.Protocol:
+        """The protocol of a new connection, within the limit of their number."""
+        server = self._runner.server
+        if server is None or len(server.connections) >= self._limits.connections:
+            self._on_refused("connections")
+            return Turned()
+        return server()
 
     @property
     def port(self) -> int:
         """The port it listens on, also where port 0 was asked for."""
-        return int(self._runner.addresses[0][1])
+        assert self._listener is not None
+        return int(self._listener.sockets[0].getsockname()[1])
 
     @property
     def url(self) -> str:
         """Address to tell people."""
         host = self._options.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     async def stop(self) -> None:
         """End event streams, let answers under way end, close. May be called again."""
@@ -96,6 +134,8 @@ class AdminServer:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._ticking
             self._ticking = None
+        if self._listener is not None:
+            self._listener.close()
         await self._runner.cleanup()
 
 

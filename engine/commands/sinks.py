@@ -4,8 +4,8 @@ A sink makes one attempt per `deliver` and raises SinkError; repetition, limits 
 What can be known to be wrong before the first command (entry point, file, URL, secret) stops the start.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import assert_never
 
 from engine.commands import webhook
@@ -27,22 +27,28 @@ from engine.options import (
 
 @asynccontextmanager
 async def open_sinks(options: Sequence[SinkOptions], platform: Platform | None) -> AsyncIterator[dict[str, Sink]]:
-    """All sinks by name, with the HTTP client they share; ConfigError with one line per fault.
+    """All sinks by name, each webhook with an HTTP client of its own; ConfigError with one line per fault.
 
     `platform` is None when no credentials are configured. Leave only after the dispatcher is closed.
     """
-    connections = sum(sink.concurrency for sink in options if isinstance(sink, WebhookSink))
-    async with webhook.open_session(connections) as session:
-        yield build_sinks(options, platform, session)
+    async with AsyncExitStack() as stack:
+        sessions = {
+            sink.name: await stack.enter_async_context(webhook.open_session(sink.concurrency, sink.allow_addresses))
+            for sink in options
+            if isinstance(sink, WebhookSink)
+        }
+        yield build_sinks(options, platform, sessions)
 
 
-def build_sinks(options: Sequence[SinkOptions], platform: Platform | None, session: webhook.Session) -> dict[str, Sink]:
+def build_sinks(
+    options: Sequence[SinkOptions], platform: Platform | None, sessions: Mapping[str, webhook.Session]
+) -> dict[str, Sink]:
     """See open_sinks."""
     sinks: dict[str, Sink] = {}
     faults: list[str] = []
     for sink in options:
         try:
-            sinks[sink.name] = _build(sink, platform, session)
+            sinks[sink.name] = _build(sink, platform, sessions)
         except ConfigError as error:
             faults += error.faults
     if faults:
@@ -50,7 +56,9 @@ def build_sinks(options: Sequence[SinkOptions], platform: Platform | None, sessi
     return sinks
 
 
-def _build(options: SinkOptions, platform: Platform | None, session: webhook.Session) -> Sink:  # noqa: PLR0911 - one per type
+def _build(  # noqa: PLR0911 - one per type
+    options: SinkOptions, platform: Platform | None, sessions: Mapping[str, webhook.Session]
+) -> Sink:
     match options:
         case LogSink():
             return LogLines(options)
@@ -59,7 +67,7 @@ def _build(options: SinkOptions, platform: Platform | None, session: webhook.Ses
         case PythonSink():
             return PythonCall(options)
         case WebhookSink():
-            return webhook.Webhook(options, session)
+            return webhook.Webhook(options, sessions[options.name])
         case TransferSink():
             return Transfer(options, _needed(platform, options))
         case DisconnectSink():

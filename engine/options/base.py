@@ -16,6 +16,6 @@ SocketUrl = Annotated[str, StringConstraints(pattern=r"^wss?://[^\s/]+.*$")]
 
 
 class Options(BaseModel):
-    """Base of all option objects: frozen, unknown names refused, every number finite."""
+    """Base of all option objects: frozen, unknown names refused, every number finite, no value in an error's text."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)

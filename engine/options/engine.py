@@ -1,9 +1,10 @@
 """The rest of the parts, and the whole configuration."""
 
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from engine.options.base import Options, Positive
 from engine.options.genesys import GenesysOptions
@@ -27,10 +28,43 @@ class ShardOptions(Options):
 
 
 class AdminOptions(Options):
-    """Where metrics, health and the control API listen."""
+    """Where metrics, health and the control API listen, and who may use them."""
 
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8080, ge=0, le=65_535, description="0 picks a free port (printed at start).")
+    token: SecretStr | None = Field(
+        None, min_length=16, description="What `Authorization: Bearer` has to carry: at least 16 characters."
+    )
+    tls_cert: Path | None = Field(None, description="Certificate chain, PEM; with tls_key the API speaks TLS.")
+    tls_key: Path | None = Field(None, description="Its private key, PEM, without a password.")
+    open_metrics: bool = Field(False, description="GET /metrics without the token.")
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @field_validator("token")
+    @classmethod
+    def _fits_a_header(cls, token: SecretStr | None) -> SecretStr | None:
+        text = token.get_secret_value() if token else "x"
+        if not (text.isascii() and text.isprintable()) or " " in text:
+            raise ValueError("must be printable ASCII without spaces; `openssl rand -hex 32` makes one")
+        return token
+
+    @model_validator(mode="after")
+    def _closed_to_strangers(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("CUELINE_ADMIN_TLS_CERT and CUELINE_ADMIN_TLS_KEY go together; set both or none")
+        if not self.on_loopback and self.token is None:
+            raise ValueError(
+                f"CUELINE_ADMIN_HOST = {self.host} can be reached from other machines: set CUELINE_ADMIN_TOKEN "
+                "(or CUELINE_ADMIN_TOKEN_FILE) too, or listen on 127.0.0.1"
+            )
+        return self
 
 
 class OutboxOptions(Options):

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
 
 from engine.options.base import HttpUrl, Name, Options, Positive
 
@@ -36,6 +36,9 @@ class WebhookSink(SinkBase):
     type: Literal["webhook"] = "webhook"
     url: HttpUrl
     secret: SecretStr | None = Field(None, description="`whsec_` + base64 (or plain text) signing key.")
+    allow_addresses: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="Networks that may be sent to although they are link-local, metadata, multicast or reserved."
+    )
 
 
 Target = Literal["customer", "agent"]

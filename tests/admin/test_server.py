@@ -216,7 +216,7 @@ async def test_a_port_in_use_names_the_setting() -> None:
 
 async def test_a_host_that_is_not_ours() -> None:
     with pytest.raises(ConfigError, match=r"CUELINE_ADMIN_HOST = 203\.0\.113\.1: can't listen there"):
-        await AdminServer(AdminOptions(host="203.0.113.1", port=0), parts()).start()
+        await AdminServer(AdminOptions(host="203.0.113.1", port=0, token="t" * 16), parts()).start()
 
 
 def test_a_privileged_port() -> None:

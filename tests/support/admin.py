@@ -3,10 +3,12 @@
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from ssl import SSLContext
 
 import aiohttp
 
 from engine.admin.events import EventStream
+from engine.admin.limits import USUAL, Limits
 from engine.admin.server import AdminParts, AdminServer
 from engine.errors import RefusedError
 from engine.metrics import Metrics
@@ -54,15 +56,16 @@ class Admin:
 
 
 @contextlib.asynccontextmanager
-async def running() -> AsyncIterator[Admin]:
+async def running(limits: Limits = USUAL, ssl: bool | SSLContext = True, **settings: object) -> AsyncIterator[Admin]:
+    """`settings` are AdminOptions'; `ssl` is what the client trusts."""
     registry, metrics = Registry(), Metrics()
     ready = {"model_loaded": True, "shards_up": True, "not_draining": True, "capacity_left": True}
     events = EventStream(metrics.event_lost)
-    server = AdminServer(AdminOptions(port=0), AdminParts(registry, lambda: ready, metrics, events))
+    server = AdminServer(AdminOptions(port=0, **settings), AdminParts(registry, lambda: ready, metrics, events), limits)
     await server.start()
     timeout = aiohttp.ClientTimeout(total=10)
     try:
-        async with aiohttp.ClientSession(server.url, timeout=timeout) as http:
+        async with aiohttp.ClientSession(server.url, timeout=timeout, connector=aiohttp.TCPConnector(ssl=ssl)) as http:
             yield Admin(server, http, registry, ready, metrics, events)
     finally:
         await server.stop()

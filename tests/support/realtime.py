@@ -8,6 +8,7 @@ import asyncio
 import base64
 import json
 import logging
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -134,7 +135,7 @@ class Server:
 
 
 @asynccontextmanager
-async def realtime_server(*scripts: Script) -> AsyncIterator[Server]:
+async def realtime_server(*scripts: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """Play scripts to whoever connects, on a free port of loopback."""
     server = Server()
 
@@ -153,10 +154,10 @@ async def realtime_server(*scripts: Script) -> AsyncIterator[Server]:
             await connection.script(Peer(connection, received))
 
     async with serve(
-        talk, "127.0.0.1", 0, process_request=opening, compression=None, close_timeout=0.2, logger=quiet
+        talk, "127.0.0.1", 0, process_request=opening, compression=None, close_timeout=0.2, logger=quiet, ssl=tls
     ) as listening:
         port = listening.sockets[0].getsockname()[1]
-        server.url = f"ws://127.0.0.1:{port}/api/v2/interactions/realtime"
+        server.url = f"{'wss' if tls else 'ws'}://127.0.0.1:{port}/api/v2/interactions/realtime"
         yield server
 
 
