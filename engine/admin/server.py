@@ -49,7 +49,7 @@ def make_app(parts: AdminParts, ticker: LoopTicker) -> web.Application:
     app = web.Application(middlewares=[problems], client_max_size=MAX_BODY_BYTES)
     app.router.add_get("/", _index)
     HealthApi(ticker, parts.readiness, parts.metrics).add_to(app)
-    ConversationsApi(parts.conversations, parts.readiness, parts.metrics).add_to(app)
+    ConversationsApi(parts.conversations).add_to(app)
     EventsApi(parts.events).add_to(app)
     return app
 
