@@ -23,6 +23,7 @@ from engine.intake.conversation import Conversation, Lease
 from engine.intake.leased_channel import LeasedChannel
 from engine.intake.realtime_client import RealtimeConversation
 from engine.intake.realtime_socket import RealtimeSocket
+from engine.intake.retry_budget import RetryBudget
 from engine.metrics import Metrics
 from engine.options import Channel, GenesysOptions
 from engine.shards.doorbell import Doorbell
@@ -97,8 +98,7 @@ def into_ring(rings: Rings) -> Act:
     session = RealtimeSession("conversation", "token")
     for text in ('{"type":"connected"}', '{"type":"subscribed"}'):
         session.receive(text)
-    audio = LeasedChannel(new_conversation("conversation"), rings, "external")
-    audio.lease()
+    audio = LeasedChannel(new_conversation("conversation"), rings.lease("conversation", ("external",)), "external")
 
     def act(message: bytes) -> None:
         for event in session.receive(message):
@@ -192,4 +192,6 @@ if find_spec("picows"):
 def follow(url: str, rings: Rings, number: int) -> Awaitable[None]:
     """A whole conversation, as the supervisor runs it."""
     conversation = new_conversation(f"conversation-{number}")
-    return RealtimeConversation(conversation, options(url), LivePlatform(), rings, Metrics()).run()
+    lease = rings.lease(conversation.conversation_id, ("external",))
+    genesys = options(url)
+    return RealtimeConversation(conversation, lease, genesys, LivePlatform(), RetryBudget(genesys), Metrics()).run()

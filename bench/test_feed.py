@@ -59,13 +59,9 @@ def test_feed_push(benchmark: BenchmarkFixture, stage: Stage, talk: bytes) -> No
 
 
 class Floor:
-    """As shards, lease and feed: takes everything, does nothing."""
+    """As lease and feed: takes everything, does nothing."""
 
     nearly_full = False
-
-    def lease(self, conversation_id: str, channels: tuple[Channel, ...]) -> "Floor":  # noqa: ARG002 (as Shards)
-        """Itself."""
-        return self
 
     def feed(self, channel: Channel) -> "Floor":  # noqa: ARG002 (as Lease)
         """Itself."""
@@ -88,7 +84,6 @@ def test_leased_channel_push(benchmark: BenchmarkFixture, talk: bytes) -> None:
     def setup() -> tuple[LeasedChannel, Conversation]:
         conversation = Conversation("conversation", "realtime", Metrics(), lambda _: None)
         audio = LeasedChannel(conversation, Floor(), "external")
-        audio.lease()
         audio.begin()
         return audio, conversation
 

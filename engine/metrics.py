@@ -5,6 +5,7 @@ scrape time, so a scrape costs the workers nothing. Names are an interface: DESI
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -118,6 +119,9 @@ class Metrics:
         )
         self._refused = self._counter("cueline_conversations_refused", "Conversations not taken.", ["reason"])
         self._reconnects = self._counter("cueline_reconnects", "Sockets opened again.", ["reason"])
+        self._waiting = Gauge(
+            "cueline_reconnects_waiting", "Conversations that wait for their turn to reconnect.", registry=self.registry
+        )
         self._ignored = self._counter(
             "cueline_messages_ignored", "Messages of a peer that were not understood.", ["reason"]
         )
@@ -178,6 +182,10 @@ class Metrics:
     def reconnected(self, reason: str) -> None:
         """A socket is being opened again."""
         self._reconnects.labels(reason).inc()
+
+    def waiting_to_reconnect(self) -> AbstractContextManager[object]:
+        """A conversation waits for its turn while this is entered."""
+        return self._waiting.track_inprogress()
 
     def message_ignored(self, reason: str) -> None:
         """A peer's message was not understood."""

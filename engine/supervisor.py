@@ -8,10 +8,11 @@ everything closes in the reverse order of its start. A second signal moves the d
 import asyncio
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -25,18 +26,22 @@ from engine.commands.rules import Rules
 from engine.commands.sinks import open_sinks
 from engine.errors import RefusedError
 from engine.genesys.platform import PlatformClient
-from engine.intake.conversation import Conversation, ConversationInfo
+from engine.intake.conversation import Conversation, ConversationInfo, Lease
+from engine.intake.followed import FOLLOWED_TABLES, Followed, Known
 from engine.intake.realtime_client import RealtimeConversation
 from engine.intake.registry import Conversations
+from engine.intake.retry_budget import RetryBudget
 from engine.metrics import Metrics, Outcome
 from engine.options import Channel, EngineOptions
 from engine.shards.pool import Pool
 from engine.speech.events import PhraseSpotted
+from engine.state_file import StateFile
 
 CLOSING_SHARE = 0.4  # of the drain time is kept for rings, workers and commands
 WORKERS_SHARE = 0.5  # of what is left once the calls are gone is kept for workers and commands
 MIN_CLOSING_S = 2.0
 MIN_WORKERS_S = 0.5
+STATE_CLOSE_S = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +70,11 @@ class Supervisor:
         self._metrics = Metrics(self._pool.readings)
         self._metrics.token_life_from(lambda: self._platform.token_seconds_left(time.monotonic()))
         self._events = EventStream(self._metrics.event_lost)
-        self._conversations = Conversations({"realtime": self._follow}, self._metrics, self._on_conversation)
+        self._followed = Followed()
+        self._retries = RetryBudget(options.genesys)
+        self._conversations = Conversations(
+            {"realtime": self._follow}, self._pool, self._followed, self._metrics, self._on_conversation
+        )
         parts = AdminParts(self._conversations, self._readiness, self._metrics, self._events)
         self._admin = AdminServer(options.admin, parts)
         self._dispatcher: Dispatcher | None = None
@@ -88,6 +97,10 @@ class Supervisor:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         """Each part is closed by the stack in the reverse order, as far as it came."""
+        state = StateFile.open(self._options.state_dir, FOLLOWED_TABLES)
+        stack.push_async_callback(state.close, STATE_CLOSE_S)
+        known = self._followed.begin(state)
+        state.start()
         await stack.enter_async_context(self._platform)
         sinks = await stack.enter_async_context(open_sinks(self._options.sinks, self._platform))
         self._dispatcher = Dispatcher(
@@ -110,17 +123,33 @@ class Supervisor:
             model=speech.model_path.name,
             model_load_ms=prepared.load_ms,
         )
-        self._follow_configured()
+        self._follow_first(known)
+        noting = self._loop.create_task(self._followed.keep_noting(lambda: self._conversations.followed))
+        stack.callback(noting.cancel)
 
-    def _follow_configured(self) -> None:
+    def _follow_first(self, known: Sequence[Known]) -> None:
+        """What an earlier engine followed when it ended, then what is configured."""
+        resumed = {each.conversation_id for each in known}
+        if known:
+            log.info("conversations of an earlier engine are taken up again", count=len(known))
+        for each in known:
+            self._or_say(each.conversation_id, partial(self._conversations.resume, each))
         for conversation_id in self._options.genesys.conversation_ids:
-            try:
-                self._conversations.add(conversation_id)
-            except RefusedError as error:
-                log.error("conversation refused", conversation_id=conversation_id, reason=error.reason)  # noqa: TRY400
+            if conversation_id not in resumed:
+                self._or_say(conversation_id, partial(self._conversations.add, conversation_id))
 
-    async def _follow(self, conversation: Conversation) -> None:
-        follower = RealtimeConversation(conversation, self._options.genesys, self._platform, self._pool, self._metrics)
+    def _or_say(self, conversation_id: str, take: Callable[[], object]) -> None:
+        try:
+            take()
+        except RefusedError as error:
+            log.error(  # noqa: TRY400 (the message is the cause)
+                "conversation refused", conversation_id=conversation_id, reason=error.reason, message=str(error)
+            )
+
+    async def _follow(self, conversation: Conversation, lease: Lease) -> None:
+        follower = RealtimeConversation(
+            conversation, lease, self._options.genesys, self._platform, self._retries, self._metrics
+        )
         await follower.run()
 
     # what happens
@@ -177,6 +206,7 @@ class Supervisor:
             self._hurry.set()
             return
         self._stop.set()
+        self._conversations.forget_drained = number == signal.SIGINT  # who pressed Ctrl-C does not mean to go on
         grace_s = 0.0 if number == signal.SIGINT else self._options.drain_s
         log.info("stopping", signal=number.name, grace_s=grace_s)
         self._deadline = self._loop.time() + max(grace_s, MIN_CLOSING_S)

@@ -112,10 +112,11 @@ async def test_a_conversation_without_room_is_refused_and_the_other_goes_on(tmp_
         settings = options(tmp_path, **cloud.environment)
         settings = settings.model_copy(update={"shards": settings.shards.model_copy(update={"rings": 1})})
         supervisor = Supervisor(settings)
-        life = asyncio.create_task(supervisor.run())
-        await until(lambda: any(info.state == "failed" for info in supervisor._conversations.list()), 30)
-        infos = {info.state: info for info in supervisor._conversations.list()}
-        assert infos["failed"].reason == "capacity"
+        with capture_logs() as logs:
+            life = asyncio.create_task(supervisor.run())
+            await until(lambda: supervisor._conversations.live and supervisor._admin._runner.addresses, 30)
+        (told,) = [line for line in logs if line["event"] == "conversation refused"]
+        assert (told["conversation_id"], told["reason"]) == ("second", "capacity")
         await until(lambda: supervisor._conversations.list()[-1].state == "listening")
         assert supervisor._readiness() == {
             "model_loaded": True,
@@ -123,6 +124,16 @@ async def test_a_conversation_without_room_is_refused_and_the_other_goes_on(tmp_
             "not_draining": True,
             "capacity_left": False,
         }
+        async with (
+            aiohttp.ClientSession(supervisor._admin.url) as http,
+            http.post("/v1/conversations", json={"conversation_id": "third"}) as response,
+        ):
+            assert (response.status, (await response.json())["reason"]) == (503, "capacity")
+        assert cloud.counts["upgrade"] == 1
+        refused = supervisor._metrics.registry.get_sample_value(
+            "cueline_conversations_refused_total", {"reason": "capacity"}
+        )
+        assert refused == 2
         signal.raise_signal(signal.SIGINT)
         await asyncio.wait_for(life, 15)
 

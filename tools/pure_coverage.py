@@ -31,6 +31,8 @@ PURE = (
     "engine/genesys/regions.py",
     "engine/genesys/tokens.py",
     "engine/intake/frame_bounds.py",
+    "engine/intake/past.py",
+    "engine/intake/retry_budget.py",
     "engine/speech/cadence.py",
     "engine/speech/endpointer.py",
     "engine/speech/events.py",

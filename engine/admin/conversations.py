@@ -6,11 +6,9 @@ from typing import Any, Protocol
 from aiohttp import web
 from pydantic import ValidationError
 
-from engine.admin.health import Readiness
 from engine.admin.limits import body_of
 from engine.admin.problems import json_response, problem, refusal
 from engine.errors import RefusedError
-from engine.metrics import Metrics
 from engine.options import ConversationId, Options
 
 _ALLOWED = {"conversation_id": "1 to 128 of the characters A-Z a-z 0-9 _ -"}
@@ -31,6 +29,10 @@ class Conversations(Protocol):
         """Follow it from now on; RefusedError says why not."""
         ...
 
+    async def kept(self) -> None:
+        """Wait, for a short while, until all that was added would survive a crash."""
+        ...
+
     async def remove(self, conversation_id: str) -> bool:
         """Follow it no more; False where it is not followed."""
         ...
@@ -49,10 +51,8 @@ class NewConversation(Options):
 class ConversationsApi:
     """The handlers."""
 
-    def __init__(self, conversations: Conversations, readiness: Readiness, metrics: Metrics) -> None:
+    def __init__(self, conversations: Conversations) -> None:
         self._conversations = conversations
-        self._readiness = readiness
-        self._metrics = metrics
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes."""
@@ -71,13 +71,11 @@ class ConversationsApi:
         except ValidationError as error:
             faults = [_fault(details["loc"], details["msg"]) for details in error.errors(include_url=False)]
             return problem(400, "the body is not a conversation to follow", errors=faults, allowed=_ALLOWED)
-        if not self._readiness().get("capacity_left", True):
-            self._metrics.conversation_refused("capacity")
-            return refusal(RefusedError("capacity", "no shard has room for another conversation now"))
         try:
             info = self._conversations.add(wanted.conversation_id)
         except RefusedError as error:
             return refusal(error)
+        await self._conversations.kept()  # 201 is a promise
         return json_response(info, 201, {"Location": f"{_ADDRESS}/{wanted.conversation_id}"})
 
     async def _show(self, request: web.Request) -> web.Response:

@@ -6,10 +6,12 @@ the metrics and the listener exactly once. Nothing here knows where audio comes 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, Protocol
 
 from engine.genesys.checks import ConversationCheck
+from engine.intake.clocks import moment_now, utc_now
+from engine.intake.past import Moment, Past
 from engine.metrics import ConversationState, Metrics, Source
 from engine.options import Channel
 
@@ -28,9 +30,6 @@ EndReason = Literal[
     "unreachable",
     "refused",  # a status that none of the others stands for
     "protocol",
-    "capacity",
-    "draining",
-    "duplicate",
     "quarantined",
     "error",
 ]
@@ -52,9 +51,6 @@ END_REASONS: dict[EndReason, ConversationState] = {
     "unreachable": "failed",
     "refused": "failed",
     "protocol": "failed",
-    "capacity": "failed",
-    "draining": "failed",
-    "duplicate": "failed",
     "quarantined": "failed",
     "error": "failed",
 }
@@ -137,13 +133,11 @@ class ConversationInfo:
 OnChange = Callable[[ConversationInfo], None]
 
 
-def utc_now() -> datetime:
-    """The wall clock."""
-    return datetime.now(UTC)
-
-
 class Conversation:
-    """The state of one conversation, from being taken to having left."""
+    """The state of one conversation, from being taken to having left.
+
+    `past` is where its audio was when it was followed before; `resumed` says that the process which did so died.
+    """
 
     def __init__(
         self,
@@ -151,19 +145,28 @@ class Conversation:
         source: Source,
         metrics: Metrics,
         on_change: OnChange,
+        *,
+        past: Past | None = None,
+        resumed: bool = False,
         now: Callable[[], datetime] = utc_now,
+        moment: Callable[[], Moment] = moment_now,
     ) -> None:
         self.conversation_id = conversation_id
         self.source: Source = source
         self.state: ConversationState = "checking"
         self._metrics = metrics
         self._on_change = on_change
+        self.past = past
+        self.resumed = resumed
         self._now = now
+        self._moment = moment
         self._since = now()
         self._reason: EndReason | None = None
         self._message: str | None = None
         self._audio_bytes = 0
         self._gap_ms = 0
+        self._skipped_ms = 0  # of positions, without audio: gaps, and the past
+        self._begun = False  # audio has come
         self._reconnects = 0
         metrics.conversation_moved(source, None, "checking")
         on_change(self.info)
@@ -210,6 +213,16 @@ class Conversation:
         self.move(END_REASONS[reason])
         self._metrics.conversation_ended(self.source, reason)
 
+    def audio_begins(self) -> int:
+        """The first audio is here: return its position in ms, 0 without a past. What was missed since then is counted."""
+        self._begun = True
+        if self.past is None:
+            return 0
+        now = self._moment()
+        self.missed(self.past.missed_ms(now))
+        self._skipped_ms = self.past.position_now_ms(now)
+        return self._skipped_ms
+
     def heard(self, byte_count: int) -> None:
         """Audio came."""
         self._audio_bytes += byte_count
@@ -217,4 +230,11 @@ class Conversation:
     def missed(self, gap_ms: int) -> None:
         """Audio was lost while no socket was open."""
         self._gap_ms += gap_ms
+        self._skipped_ms += gap_ms
         self._metrics.gap_heard(gap_ms / 1000)
+
+    def note(self) -> Past | None:
+        """Where its audio is now, for a later life; as it was where none has come in this one."""
+        if not self._begun:
+            return self.past
+        return Past(self._skipped_ms + self._audio_bytes // AUDIO_BYTES_PER_MS, self._moment())

@@ -1,6 +1,6 @@
 """One channel of one conversation on its way into its shard, from one socket to the next.
 
-It holds the lease for as long as the conversation is followed, and knows what was missed between two sockets. A peer that is
+It knows what was missed between two sockets, and between two lives of the conversation here. A peer that is
 ahead of real time (a burst, a recording that is not paced) waits while the ring is nearly full, which TCP makes it feel; a live
 one is never made to wait, since its audio would only grow old. No clock: times are monotonic seconds from the caller.
 """
@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from engine.intake.conversation import AUDIO_BYTES_PER_MS, Conversation, Feed, Lease, Shards
+from engine.intake.conversation import AUDIO_BYTES_PER_MS, Conversation, Feed, Lease
 from engine.options import Channel
 
 AHEAD_S = 1.0  # audio that may come before its time without being called a burst
@@ -18,34 +18,23 @@ ROOM_POLL_S = 0.01
 
 
 class LeasedChannel:
-    """Rings for one channel, leased when first needed."""
+    """One leased channel; the lease is its owner's to give back."""
 
-    def __init__(self, conversation: Conversation, shards: Shards, channel: Channel) -> None:
+    def __init__(self, conversation: Conversation, lease: Lease, channel: Channel) -> None:
         self._conversation = conversation
-        self._shards = shards
-        self._channel = channel
-        self._lease: Lease | None = None
-        self._feed: Feed | None = None
+        self._feed: Feed | None = lease.feed(channel)
         self._first_s: float | None = None  # this socket's first audio
         self._last_s: float | None = None  # any socket's last audio
         self._bytes = 0  # of this socket
 
     @property
     def heard(self) -> bool:
-        """Whether audio has come at all."""
-        return self._last_s is not None
+        """Whether audio has come at all, also in an earlier life."""
+        return self._last_s is not None or self._conversation.past is not None
 
-    def lease(self) -> None:
-        """Have rings ready, before audio is asked for; once leased they are kept. RefusedError where no shard takes it."""
-        if self._lease is None:
-            self._lease = self._shards.lease(self._conversation.conversation_id, (self._channel,))
-            self._feed = self._lease.feed(self._channel)
-
-    def release(self) -> None:
-        """Give the rings back; the worker hears what is in them to its end."""
-        if self._lease is not None:
-            self._lease.release()
-            self._lease = self._feed = None
+    def leave(self) -> None:
+        """Hold the ring's memory no longer; nothing may be pushed any more."""
+        self._feed = None
 
     def begin(self) -> None:
         """A socket is about to be opened: its first audio will end a gap."""
@@ -58,7 +47,7 @@ class LeasedChannel:
 
     def push(self, chunk: bytes, now_s: float) -> None:
         """Pass audio on; the first of a socket that followed another is preceded by the gap."""
-        assert self._feed is not None  # leased before
+        assert self._feed is not None  # not left yet
         if self._first_s is None:
             self._first_s = now_s
             self._mark_gap(self._feed, now_s)
@@ -85,3 +74,5 @@ class LeasedChannel:
             gap_ms = round((now_s - self._last_s) * 1000)
             feed.mark_gap(gap_ms)
             self._conversation.missed(gap_ms)
+        elif position_ms := self._conversation.audio_begins():
+            feed.mark_gap(position_ms)

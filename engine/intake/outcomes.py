@@ -1,14 +1,14 @@
 """What comes of one attempt to follow a conversation: it is over, or it is tried again; pure.
 
-Every answer of the platform, of the socket and of the shards becomes one of the two here, with a sentence for the operator.
+Every answer of the platform and of the socket becomes one of the two here, with a sentence for the operator.
 """
 
 from dataclasses import dataclass
 
-from engine.errors import PlatformError, RefusedError
+from engine.errors import PlatformError
 from engine.genesys.checks import ConversationCheck, Reason
 from engine.genesys.realtime import NO_ANSWER, Rejected
-from engine.intake.conversation import END_REASONS, EndReason, ReconnectReason
+from engine.intake.conversation import EndReason, ReconnectReason
 
 SCOPES = "the OAuth client needs the scope conversation:view, in some organisations interaction:read"
 
@@ -65,12 +65,6 @@ def of_platform_error(error: PlatformError) -> Outcome:
         return Over("forbidden", f"{error}: {SCOPES}")
     reason = _again_reason(error.status) if error.status else "unreachable"
     return Over("refused", str(error)) if reason == "refused" else Again(reason, str(error), error.retry_after_s)
-
-
-def of_refusal(error: RefusedError) -> Over:
-    """The shards did not take it."""
-    known = (reason for reason in END_REASONS if reason == error.reason)
-    return Over(next(known, "refused"), str(error))
 
 
 def of_rejection(rejected: Rejected) -> Again:

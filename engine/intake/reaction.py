@@ -26,7 +26,7 @@ from engine.metrics import Metrics
 
 
 class Reaction:
-    """Act on one session's events. All raise ProtocolError, and RefusedError where no shard takes the conversation."""
+    """Act on one session's events. All raise ProtocolError."""
 
     def __init__(
         self, session: RealtimeSession, conversation: Conversation, audio: LeasedChannel, metrics: Metrics
@@ -64,7 +64,7 @@ class Reaction:
                 case Ignored():
                     self._metrics.message_ignored(event.reason)
                 case Connected():
-                    self._audio.lease()
+                    pass
                 case Subscribed():
                     self._conversation.move("listening")
                 case Rejected():

@@ -1,7 +1,8 @@
 """The shell around real-time sessions: one conversation's life on sockets, from the first check to its end.
 
 Each attempt is check → connect → subscribe → listen and comes to an outcome: the conversation is over, or it is tried again after
-a pause. What a message brings about is `reaction.py`'s, what an answer means `outcomes.py`'s, when to try again `backoff.py`'s, what may follow what the session's.
+a pause. What a message brings about is `reaction.py`'s, what an answer means `outcomes.py`'s, when to try again `backoff.py`'s and,
+for all conversations together, `retry_budget.py`'s, what may follow what the session's.
 Every wait has a limit; while listening it is the WebSocket ping, for silence is a caller's right.
 """
 
@@ -14,13 +15,13 @@ from typing import assert_never
 
 import structlog
 
-from engine.errors import PlatformError, ProtocolError, RefusedError
+from engine.errors import PlatformError, ProtocolError
 from engine.genesys.checks import ConversationCheck
 from engine.genesys.realtime import RealtimeSession, Rejected, State
 from engine.genesys.realtime_messages import verdict_of
 from engine.intake import outcomes
 from engine.intake.backoff import Backoff
-from engine.intake.conversation import Conversation, Platform, Shards
+from engine.intake.conversation import Conversation, Lease, Platform
 from engine.intake.leased_channel import LeasedChannel
 from engine.intake.outcomes import Again, Outcome, Over
 from engine.intake.reaction import Reaction
@@ -31,6 +32,7 @@ from engine.intake.realtime_socket import (
     SocketFailedError,
     SocketRefusedError,
 )
+from engine.intake.retry_budget import RetryBudget
 from engine.metrics import Metrics
 from engine.options import Channel, GenesysOptions
 
@@ -46,31 +48,37 @@ class RealtimeConversation:
     def __init__(
         self,
         conversation: Conversation,
+        lease: Lease,
         options: GenesysOptions,
         platform: Platform,
-        shards: Shards,
+        retries: RetryBudget,
         metrics: Metrics,
         uniform: Callable[[], float] = random.random,
     ) -> None:
         self._conversation = conversation
         self._options = options
         self._platform = platform
-        self._audio = LeasedChannel(conversation, shards, CHANNEL)
+        self._audio = LeasedChannel(conversation, lease, CHANNEL)
+        self._retries = retries
         self._metrics = metrics
         self._backoff = Backoff(options, uniform)
         self._refused_token: str | None = None
         self._renewed = False  # a token was refused and replaced, and audio has not flowed since
         self._flowed = False  # this attempt brought audio for a while
+        self._retrying = self._live = conversation.resumed  # comes back; was live when it was asked for last
+        self._unchecked = False  # the socket was opened without a check
 
     async def run(self) -> None:
-        """Follow; on return the conversation has ended. The lease is given back, also when this is cancelled."""
+        """Follow; on return the conversation has ended."""
         try:
             over = await self._follow()
         finally:
-            self._audio.release()
+            self._audio.leave()
         self._conversation.end(over.reason, over.message)
 
     async def _follow(self) -> Over:
+        if self._retrying:
+            await self._wait(self._retries.sockets.turn_s(monotonic()))
         while isinstance(outcome := await self._attempt(), Again):
             pause_s = self._pause_s(outcome)
             if pause_s is None:
@@ -83,8 +91,16 @@ class RealtimeConversation:
                 pause_s=round(pause_s, 3),
             )
             self._conversation.reopen(outcome.reason)
+            self._retrying = True
             await asyncio.sleep(pause_s)
+            await self._wait(self._retries.sockets.turn_s(monotonic()))
         return outcome
+
+    async def _wait(self, turn_s: float) -> None:
+        """Wait for a turn of the budget."""
+        if turn_s > 0:
+            with self._metrics.waiting_to_reconnect():
+                await asyncio.sleep(turn_s)
 
     def _pause_s(self, again: Again) -> float | None:
         """Say how long to wait: not at all with a new token, or when a flow that was well under way broke off."""
@@ -95,19 +111,29 @@ class RealtimeConversation:
     async def _attempt(self) -> Outcome:
         """Check, then connect."""
         self._audio.begin()
-        self._flowed = False
+        self._flowed = self._unchecked = False
         try:
             async with self._platform_limit():
                 token = await self._platform.token(fresher_than=self._refused_token)
-            check = await self._check()
+            check = await self._first_check()
         except PlatformError as error:
             return outcomes.of_platform_error(error)
-        if not check.live:
+        if check is not None and not check.live:
             return outcomes.of_check(check, heard=self._audio.heard)
+        self._live, self._unchecked = True, check is None
         if self._conversation.state == "checking":
             self._conversation.move("connecting")
         ending = await self._connect(token)
         return await self._rejected(ending, token) if isinstance(ending, Rejected) else ending
+
+    async def _first_check(self) -> ConversationCheck | None:
+        """Look before a socket is opened; None where it was live a moment ago and the budget has no look left."""
+        if self._retrying:
+            if self._live and not self._retries.checks.take(monotonic()):
+                return None
+            if not self._live:
+                await self._wait(self._retries.checks.turn_s(monotonic()))
+        return await self._check()
 
     async def _check(self) -> ConversationCheck:
         async with self._platform_limit():
@@ -132,9 +158,6 @@ class RealtimeConversation:
             return Again("unreachable", str(error))
         try:
             return await self._converse(socket, RealtimeSession(self._conversation.conversation_id, token))
-        except RefusedError as error:
-            self._metrics.conversation_refused(error.reason)
-            return outcomes.of_refusal(error)
         except ProtocolError as error:
             return Again("protocol", str(error))
         finally:
@@ -157,7 +180,7 @@ class RealtimeConversation:
                     await socket.send(text)
                 await self._answer(socket, session, reaction)
             while reaction.ending is None:
-                await socket.deliver(reaction.listen)
+                await self._listen(socket, reaction)
                 await self._audio.wait_for_room(monotonic)
         except SocketClosedError as error:
             if error.code == TOO_LARGE:
@@ -165,6 +188,20 @@ class RealtimeConversation:
             reaction.closed(error.code, error.reason)
         assert reaction.ending is not None  # `closed` always ends
         return reaction.ending
+
+    async def _listen(self, socket: RealtimeSocket, reaction: Reaction) -> None:
+        """Take messages; where nobody looked whether the call lives on, and no audio says so, look as soon as the budget allows."""
+        try:
+            async with asyncio.timeout(self._options.connect_timeout_s if self._unchecked else None):
+                await socket.deliver(reaction.listen)
+        except TimeoutError:
+            if self._audio.flowing_s(monotonic()) > 0:
+                self._unchecked = False
+            elif reaction.ending is None:
+                check = await self._check_again()
+                self._unchecked = check is None
+                if check is not None and not check.live:
+                    reaction.ending = outcomes.of_check(check, heard=True)
 
     async def _answer(self, socket: RealtimeSocket, session: RealtimeSession, reaction: Reaction) -> None:
         """Receive until one step of the opening is answered, for a limited time in all."""
@@ -194,6 +231,8 @@ class RealtimeConversation:
 
     async def _check_again(self) -> ConversationCheck | None:
         """Ask what has become of a conversation that was live a moment ago; None where the platform can't say."""
+        if self._unchecked:
+            await self._wait(self._retries.checks.turn_s(monotonic()))
         try:
             return await self._check()
         except PlatformError:

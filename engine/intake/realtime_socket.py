@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from engine.errors import CuelineError
 from engine.intake.backoff import retry_after_header
-from engine.intake.conversation import utc_now
+from engine.intake.clocks import utc_now
 from engine.intake.direct_connection import MAX_BYTES, DirectConnection, Take
 from engine.options import GenesysOptions
 

@@ -1,48 +1,59 @@
 """The set of followed conversations: who is in it, one task for each, and how they leave.
 
-It owns the tasks: `drain` ends them all. A conversation's unexpected exception is contained here, logged and counted, and the
-others go on. Those that left stay in the list, the latest KEPT of them, and may be added again. One event loop, no locks.
+A conversation is taken with its lease, or refused at once; it holds the lease until it has left, whatever happens. What is
+followed is on record (`followed.py`) until it has left; what only a stop cut off stays there, for the next engine. The registry
+owns the tasks: `drain` ends them all. A conversation's unexpected exception is contained here, logged and counted, and the others
+go on. Those that left stay in the list, the latest KEPT of them, and may be added again. One event loop, no locks.
 """
 
 import asyncio
 import re
 import traceback
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from engine.errors import RefusedError
-from engine.intake.conversation import Conversation, ConversationInfo, EndReason, OnChange
+from engine.intake.clocks import moment_now
+from engine.intake.conversation import Conversation, ConversationInfo, EndReason, Lease, OnChange, Shards
+from engine.intake.followed import Followed, Known
 from engine.metrics import Metrics, Source
+from engine.options import Channel
 
 KEPT = 1000  # conversations that left and are still listed
 CLOSE_TIMEOUT_S = 5.0  # for what a cancelled conversation still has to do
+CHANNELS: tuple[Channel, ...] = ("external",)  # that a socket carries
 CONVERSATION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 # Why a conversation left that did not say so itself.
 _SENTENCES: dict[EndReason, str] = {
     "removed": "the conversation was removed on request",
     "drained": "the engine stopped before the conversation ended",
+    "quarantined": "its audio ended more than one worker; the log has more",
     "error": "an unexpected fault; the log has more",
 }
 
-Follow = Callable[[Conversation], Coroutine[Any, Any, None]]
+Follow = Callable[[Conversation, Lease], Coroutine[Any, Any, None]]
 
 log = structlog.get_logger(__name__)
 
 
 class Conversations:
-    """Followed conversations by id. `follow` is, by source, what follows one to its end."""
+    """Followed conversations by id. `follow` is, by source, what follows one to its end on the lease that it is given."""
 
     def __init__(
         self,
         follow: Mapping[Source, Follow],
+        shards: Shards,
+        followed: Followed,
         metrics: Metrics,
         on_change: OnChange,
         close_timeout_s: float = CLOSE_TIMEOUT_S,
     ) -> None:
         self._follow = follow
+        self._shards = shards
+        self._followed = followed
         self._metrics = metrics
         self._on_change = on_change
         self._close_timeout_s = close_timeout_s
@@ -51,19 +62,53 @@ class Conversations:
         self._tasks: dict[str, asyncio.Task[None]] = {}  # one for each that is live
         self._leaving: dict[str, EndReason] = {}  # why a task was cancelled
         self._draining = False
+        self.forget_drained = False  # what a stop cuts off is not for the next engine
 
     def add(self, conversation_id: str, source: Source = "realtime") -> ConversationInfo:
-        """Follow a conversation from now on. RefusedError: invalid, duplicate, draining."""
-        if refusal := self._refusal(conversation_id):
-            self._metrics.conversation_refused(refusal.reason)
-            raise refusal
-        conversation = Conversation(conversation_id, source, self._metrics, self._on_change)
-        self._left.pop(conversation_id, None)
-        self._live[conversation_id] = conversation
-        task = asyncio.get_running_loop().create_task(self._run(conversation), name=f"conversation {conversation_id}")
-        self._tasks[conversation_id] = task
-        task.add_done_callback(lambda _: self._leave(conversation))
+        """Follow a conversation from now on. RefusedError: invalid, duplicate, draining, capacity, quarantined."""
+        lease = self._lease(conversation_id)
+        left = self._left.pop(conversation_id, None)
+        past = left.note() if left else None
+        conversation = Conversation(conversation_id, source, self._metrics, self._on_change, past=past)
+        self._begin(conversation, lease)
         return conversation.info
+
+    def resume(self, known: Known) -> None:
+        """Follow what an earlier engine followed when it ended. RefusedError, and then it is forgotten."""
+        try:
+            lease = self._lease(known.conversation_id)
+        except RefusedError:
+            self._followed.forget(known)
+            raise
+        self._begin(
+            Conversation(
+                known.conversation_id, known.source, self._metrics, self._on_change, past=known.past, resumed=True
+            ),
+            lease,
+        )
+
+    def _lease(self, conversation_id: str) -> Lease:
+        try:
+            if refusal := self._refusal(conversation_id):
+                raise refusal
+            return self._shards.lease(conversation_id, CHANNELS)
+        except RefusedError as error:
+            self._metrics.conversation_refused(error.reason)
+            raise
+
+    def _begin(self, conversation: Conversation, lease: Lease) -> None:
+        conversation_id = conversation.conversation_id
+        self._live[conversation_id] = conversation
+        self._followed.added(conversation, moment_now())
+        task = asyncio.get_running_loop().create_task(
+            self._run(conversation, lease), name=f"conversation {conversation_id}"
+        )
+        self._tasks[conversation_id] = task
+        task.add_done_callback(lambda _: self._leave(conversation, lease))
+
+    async def kept(self) -> None:
+        """Wait, for a short while, until all that was added is on the disk."""
+        await self._followed.on_disk()
 
     async def remove(self, conversation_id: str) -> bool:
         """Follow it no more; return once it has left. False where it is not followed."""
@@ -72,10 +117,10 @@ class Conversations:
         await self._cancel({conversation_id}, "removed")
         return True
 
-    def fail(self, conversation_id: str) -> None:
-        """It can't be heard any more: it leaves as an error, soon. Nothing where it is not followed."""
+    def fail(self, conversation_id: str, reason: EndReason = "error") -> None:
+        """It can't be heard any more: it leaves for that reason, soon. Nothing where it is not followed."""
         if conversation_id in self._tasks:
-            self._leaving.setdefault(conversation_id, "error")
+            self._leaving.setdefault(conversation_id, reason)
             self._tasks[conversation_id].cancel()
 
     def list(self) -> Sequence[ConversationInfo]:
@@ -86,6 +131,11 @@ class Conversations:
     def live(self) -> int:
         """How many are followed now."""
         return len(self._live)
+
+    @property
+    def followed(self) -> Iterable[Conversation]:
+        """Those followed now."""
+        return self._live.values()
 
     async def drain(self, deadline: float) -> None:
         """Accept no more, let calls end until the deadline (loop time), then leave what is left. May be called again, to hurry."""
@@ -114,10 +164,10 @@ class Conversations:
             return RefusedError("duplicate", f"conversation {conversation_id} is followed already")
         return None
 
-    async def _run(self, conversation: Conversation) -> None:
+    async def _run(self, conversation: Conversation, lease: Lease) -> None:
         """Follow one conversation to its end."""
         try:
-            await self._follow[conversation.source](conversation)
+            await self._follow[conversation.source](conversation, lease)
         except Exception as error:  # noqa: BLE001 - the border of one conversation: contained, logged, counted
             conversation_id, trace = conversation.conversation_id, "".join(traceback.format_exception(error))
             log.error(  # noqa: TRY400 - a renderer of exceptions shows local variables, and so the token
@@ -125,12 +175,17 @@ class Conversations:
             )
             self._leaving[conversation.conversation_id] = "error"
 
-    def _leave(self, conversation: Conversation) -> None:
+    def _leave(self, conversation: Conversation, lease: Lease) -> None:
         """Its task is done, or was cancelled before it began: it has left, and is listed while it is among the latest."""
         conversation_id = conversation.conversation_id
+        lease.release()
         reason = self._leaving.pop(conversation_id, "drained")
         if not conversation.over:
             conversation.end(reason, _SENTENCES[reason])
+        if conversation.info.reason == "drained" and not self.forget_drained:
+            self._followed.noted([conversation])
+        else:
+            self._followed.left(conversation_id)
         del self._tasks[conversation_id], self._live[conversation_id]
         self._left[conversation_id] = conversation
         if len(self._left) > KEPT:

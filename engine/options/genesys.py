@@ -22,6 +22,13 @@ class GenesysOptions(Options):
     reconnect_tries: int = Field(5, ge=0, le=100, description="Tries in a row before a conversation is given up.")
     reconnect_base_s: Positive = Field(2.0, description="First pause between tries; doubles each time, with jitter.")
     reconnect_max_s: Positive = Field(60.0, description="Longest pause between tries.")
+    reconnects_per_s: Positive = Field(
+        25.0, description="Sockets opened again per second, all conversations together; as many may come at once."
+    )
+    reconnect_checks_per_minute: Positive = Field(
+        240.0,
+        description="Look-ups for reconnecting, all conversations together; Genesys allows 300 requests a minute.",
+    )
     ping_interval_s: Positive = Field(
         15.0, description="WebSocket ping period; a peer that misses one whole period is dropped."
     )

@@ -132,13 +132,11 @@ async def test_refusals(admin: Admin, reason: str, status: int) -> None:
     assert ("Retry-After" in response.headers) == (status == 503)
 
 
-async def test_no_room_is_refused_and_counted(admin: Admin) -> None:
-    admin.ready["capacity_left"] = False
-    response = await admin.http.post("/v1/conversations", json={"conversation_id": "one"})
-    assert (await problem_of(response, 503))["reason"] == "capacity"
-    assert int(response.headers["Retry-After"]) > 0
-    assert not admin.registry.followed
-    assert b'cueline_conversations_refused_total{reason="capacity"} 1.0' in admin.metrics.exposition()
+async def test_201_is_said_once_it_is_on_the_disk_and_a_refusal_at_once(admin: Admin) -> None:
+    assert (await admin.http.post("/v1/conversations", json={"conversation_id": "one"})).status == 201
+    assert admin.registry.asked_kept == 1
+    assert (await admin.http.post("/v1/conversations", json={"conversation_id": "one"})).status == 409
+    assert admin.registry.asked_kept == 1
 
 
 async def test_no_such_address_and_wrong_method(admin: Admin) -> None:

@@ -22,7 +22,7 @@ class Clock:
 def taken() -> tuple[Conversation, list[ConversationInfo], Metrics]:
     changes: list[ConversationInfo] = []
     metrics = Metrics()
-    return Conversation("conv-1", "realtime", metrics, changes.append, Clock()), changes, metrics
+    return Conversation("conv-1", "realtime", metrics, changes.append, now=Clock()), changes, metrics
 
 
 def now_in(metrics: Metrics, state: str) -> float | None:

@@ -1,6 +1,3 @@
-import pytest
-
-from engine.errors import RefusedError
 from engine.intake.conversation import Conversation
 from engine.intake.leased_channel import LeasedChannel
 from engine.metrics import Metrics
@@ -9,19 +6,17 @@ from tests.support.realtime import FakeShards
 
 def channel(shards: FakeShards) -> tuple[LeasedChannel, Conversation]:
     conversation = Conversation("conv-1", "realtime", Metrics(), lambda _: None)
-    return LeasedChannel(conversation, shards, "external"), conversation
+    return LeasedChannel(conversation, shards.lease("conv-1", ("external",)), "external"), conversation
 
 
 def test_the_gap_stands_between_the_last_audio_and_the_next():
     shards = FakeShards()
     audio, conversation = channel(shards)
     audio.begin()
-    audio.lease()
     assert not audio.heard
     audio.push(b"aa", 10.0)
     audio.push(b"bb", 10.02)
     audio.begin()
-    audio.lease()
     audio.push(b"cc", 12.52)
     audio.push(b"dd", 12.54)
     assert shards.feed.heard == [b"aa", b"bb", 2500, b"cc", b"dd"]
@@ -32,7 +27,6 @@ def test_the_gap_stands_between_the_last_audio_and_the_next():
 def test_a_socket_without_audio_makes_one_gap_and_not_two():
     shards = FakeShards()
     audio, _ = channel(shards)
-    audio.lease()
     audio.push(b"aa", 10.0)
     audio.begin()
     audio.begin()
@@ -42,7 +36,6 @@ def test_a_socket_without_audio_makes_one_gap_and_not_two():
 
 def test_flow_is_measured_per_socket():
     audio, _ = channel(FakeShards())
-    audio.lease()
     assert audio.flowing_s(5.0) == 0.0
     audio.push(b"aa", 10.0)
     assert audio.flowing_s(12.5) == 2.5
@@ -51,28 +44,10 @@ def test_flow_is_measured_per_socket():
     assert audio.heard
 
 
-def test_release_is_done_once_and_needs_no_lease():
-    shards = FakeShards()
-    audio, _ = channel(shards)
-    audio.release()
-    audio.lease()
-    audio.release()
-    audio.release()
-    assert shards.leases[0].released == 1
-
-
-def test_a_refusal_leaves_nothing_behind():
-    audio, _ = channel(FakeShards(RefusedError("capacity", "full")))
-    with pytest.raises(RefusedError, match="full"):
-        audio.lease()
-    audio.release()
-
-
 def test_only_a_peer_ahead_of_real_time_finds_a_full_ring_crowded():
     shards = FakeShards()
     audio, _ = channel(shards)
     assert not audio.crowded(0.0)
-    audio.lease()
     for half in range(5):
         audio.push(bytes(8_000), 10.0 + half / 2)  # live: half a second of audio each half second
     shards.feed.nearly_full = True
@@ -86,7 +61,6 @@ def test_only_a_peer_ahead_of_real_time_finds_a_full_ring_crowded():
 async def test_a_crowded_channel_waits_until_the_ring_has_room_or_the_peer_is_in_time():
     shards = FakeShards()
     audio, _ = channel(shards)
-    audio.lease()
     audio.push(bytes(64_000), 10.0)
     shards.feed.nearly_full = True
     times = iter([10.0, 10.1, 13.9])  # by the third look it is live again

@@ -1,6 +1,6 @@
 import pytest
 
-from engine.errors import PlatformError, RefusedError
+from engine.errors import PlatformError
 from engine.genesys.realtime import NO_ANSWER, Rejected
 from engine.intake.outcomes import (
     SCOPES,
@@ -10,7 +10,6 @@ from engine.intake.outcomes import (
     given_up,
     of_check,
     of_platform_error,
-    of_refusal,
     of_rejection,
     unauthorized,
 )
@@ -73,11 +72,6 @@ def test_a_second_401_names_the_scopes():
     over = unauthorized(Rejected("connect", 401, "expired", None))
     assert over.reason == "unauthorized"
     assert SCOPES in over.message
-
-
-@pytest.mark.parametrize(("reason", "told"), [("capacity", "capacity"), ("weather", "refused")])
-def test_only_known_reasons_become_labels(reason, told):
-    assert of_refusal(RefusedError(reason, "no room")) == Over(told, "no room")
 
 
 def test_giving_up_keeps_the_last_words():

@@ -7,10 +7,13 @@ import pytest
 
 from engine.errors import RefusedError
 from engine.intake import registry
-from engine.intake.conversation import Conversation, ConversationInfo
+from engine.intake.clocks import moment_now
+from engine.intake.conversation import Conversation, ConversationInfo, Lease
+from engine.intake.followed import Followed, Known
+from engine.intake.past import Past
 from engine.intake.registry import Conversations
 from engine.metrics import Metrics
-from tests.support.realtime import until
+from tests.support.realtime import FakeShards, until
 
 
 class Followers:
@@ -24,7 +27,8 @@ class Followers:
     def end(self, conversation_id: str) -> None:
         self.ending.setdefault(conversation_id, asyncio.Event()).set()
 
-    async def follow(self, conversation: Conversation) -> None:
+    async def follow(self, conversation: Conversation, lease: Lease) -> None:
+        lease.feed("external")  # it is there
         conversation_id = conversation.conversation_id
         self.begun.append(conversation_id)
         await self.ending.setdefault(conversation_id, asyncio.Event()).wait()
@@ -36,14 +40,17 @@ class Followers:
 class Set:
     """A registry with everything around it."""
 
-    def __init__(self) -> None:
+    def __init__(self, shards: FakeShards | None = None) -> None:
         self.followers = Followers()
+        self.shards = shards or FakeShards()
         self.metrics = Metrics()
         self.changes: list[ConversationInfo] = []
-        self.conversations = Conversations({"realtime": self._follow}, self.metrics, self.changes.append)
+        self.conversations = Conversations(
+            {"realtime": self._follow}, self.shards, Followed(), self.metrics, self.changes.append
+        )
 
-    def _follow(self, conversation: Conversation) -> Coroutine[Any, Any, None]:
-        return self.followers.follow(conversation)
+    def _follow(self, conversation: Conversation, lease: Lease) -> Coroutine[Any, Any, None]:
+        return self.followers.follow(conversation, lease)
 
     def state(self, conversation_id: str) -> tuple[str, str | None] | None:
         found = {info.conversation_id: info for info in self.conversations.list()}
@@ -68,6 +75,7 @@ async def followed(*conversation_ids: str):
     yield made
     await made.conversations.drain(0)
     assert made.conversations.live == 0
+    assert all(lease.released == 1 for lease in made.shards.leases)
 
 
 async def test_conversations_are_followed_until_they_end():
@@ -123,11 +131,11 @@ async def test_an_unexpected_fault_stays_with_its_conversation(capfd):
 
 
 async def test_a_follower_that_breaks_after_the_end_changes_nothing():
-    async def follow(conversation: Conversation) -> None:
+    async def follow(conversation: Conversation, _: Lease) -> None:
         conversation.end("no_voice", "none")
         raise OSError("late")
 
-    conversations = Conversations({"realtime": follow}, Metrics(), lambda _: None)
+    conversations = Conversations({"realtime": follow}, FakeShards(), Followed(), Metrics(), lambda _: None)
     conversations.add("a")
     await until(lambda: conversations.live == 0)
     assert conversations.list()[0].reason == "no_voice"
@@ -184,13 +192,15 @@ async def test_a_second_drain_hurries_the_first():
 async def test_a_conversation_that_will_not_leave_is_not_waited_for(capfd):
     let_go = asyncio.Event()
 
-    async def stubborn(conversation: Conversation) -> None:
+    async def stubborn(conversation: Conversation, _: Lease) -> None:
         try:
             await asyncio.Event().wait()
         finally:
             await let_go.wait()
 
-    conversations = Conversations({"realtime": stubborn}, Metrics(), lambda _: None, close_timeout_s=0.01)
+    conversations = Conversations(
+        {"realtime": stubborn}, FakeShards(), Followed(), Metrics(), lambda _: None, close_timeout_s=0.01
+    )
     conversations.add("a")
     await asyncio.sleep(0)
     await conversations.drain(0)
@@ -202,11 +212,71 @@ async def test_a_conversation_that_will_not_leave_is_not_waited_for(capfd):
 
 
 async def test_those_that_left_are_listed_up_to_a_number():
-    async def follow(conversation: Conversation) -> None:
+    async def follow(conversation: Conversation, _: Lease) -> None:
         conversation.end("ended", "over")
 
-    conversations = Conversations({"realtime": follow}, Metrics(), lambda _: None)
+    conversations = Conversations({"realtime": follow}, FakeShards(), Followed(), Metrics(), lambda _: None)
     for number in range(registry.KEPT + 5):
         conversations.add(f"c{number}")
     await until(lambda: conversations.live == 0)
     assert [info.conversation_id for info in conversations.list()] == [f"c{n}" for n in range(5, registry.KEPT + 5)]
+
+
+@pytest.mark.parametrize("reason", ["capacity", "draining", "duplicate", "quarantined"])
+async def test_what_no_shard_takes_is_refused_at_once_and_counted_once(reason):
+    made = Set(FakeShards(RefusedError(reason, "no room")))
+    with pytest.raises(RefusedError, match="no room") as caught:
+        made.conversations.add("a")
+    assert (caught.value.reason, made.refused(reason)) == (reason, 1)
+    assert (made.conversations.list(), made.changes, made.followers.begun) == ([], [], [])
+
+
+async def test_the_lease_is_taken_with_the_conversation_and_given_back_when_it_leaves_whatever_happened():
+    async with followed("ends", "breaks", "removed") as made:
+        made.conversations.add("never-begins")
+        assert [lease.released for lease in made.shards.leases] == [0, 0, 0, 0]
+        assert await made.conversations.remove("never-begins")
+        made.followers.end("ends")
+        made.followers.broken.add("breaks")
+        made.followers.end("breaks")
+        assert await made.conversations.remove("removed")
+        await until(lambda: made.conversations.live == 0)
+        assert [lease.released for lease in made.shards.leases] == [1, 1, 1, 1]
+
+
+async def test_one_that_is_failed_for_a_reason_leaves_with_it():
+    async with followed("a") as made:
+        made.conversations.fail("a", "quarantined")
+        made.conversations.fail("a")
+        made.conversations.fail("never")
+        await until(lambda: made.conversations.live == 0)
+        assert made.state("a") == ("failed", "quarantined")
+
+
+async def test_one_that_is_followed_again_goes_on_where_its_audio_was():
+    audio: list[int] = []
+
+    async def follow(conversation: Conversation, _: Lease) -> None:
+        audio.append(conversation.audio_begins())
+        conversation.heard(16 * 5000)
+        conversation.end("ended", "over")
+
+    conversations = Conversations({"realtime": follow}, FakeShards(), Followed(), Metrics(), lambda _: None)
+    for _ in range(3):
+        conversations.add("a")
+        await until(lambda: conversations.live == 0)
+    first, second, third = audio
+    assert first == 0
+    assert 5000 <= second < 15_000
+    assert second + 5000 <= third < 30_000
+
+
+async def test_what_an_earlier_engine_followed_is_resumed_or_refused():
+    async with followed() as made:
+        made.conversations.resume(Known("a", "realtime", Past(7000, moment_now())))
+        await until(lambda: made.followers.begun == ["a"])
+        (conversation,) = made.conversations.followed
+        assert conversation.resumed
+        assert conversation.past is not None
+        with pytest.raises(RefusedError, match="followed already"):
+            made.conversations.resume(Known("a", "realtime", None))

@@ -27,6 +27,7 @@ class Registry:
 
     followed: dict[str, Followed] = field(default_factory=dict)
     refusal: RefusedError | None = None
+    asked_kept: int = 0
 
     def add(self, conversation_id: str) -> Followed:
         if self.refusal:
@@ -35,6 +36,9 @@ class Registry:
             raise RefusedError("duplicate", f"conversation {conversation_id} is followed already")
         self.followed[conversation_id] = Followed(conversation_id)
         return self.followed[conversation_id]
+
+    async def kept(self) -> None:
+        self.asked_kept += 1
 
     async def remove(self, conversation_id: str) -> bool:
         return self.followed.pop(conversation_id, None) is not None
