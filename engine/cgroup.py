@@ -47,7 +47,7 @@ def memory_limit_bytes(root: Path, membership: str) -> int | None:
     """Smallest memory limit on the way to the root; None without one."""
     texts = [_text(folder / "memory.max") for folder in _folders(root, membership, None)]
     texts += [_text(folder / "memory.limit_in_bytes") for folder in _folders(root / "memory", membership, "memory")]
-    limits = [int(text) for text in texts if text.isdigit()]
+    limits = [number for text in texts if (number := _number(text)) is not None]
     return min((limit for limit in limits if limit < _UNLIMITED_BYTES), default=None)
 
 
@@ -71,10 +71,16 @@ def _path(membership: str, controller: str | None) -> str:
 def _text(path: Path) -> str:
     try:
         return path.read_text().strip()
-    except OSError:
+    except (OSError, ValueError):  # not there, not UTF-8, or no path at all
         return ""
 
 
 def _ratio(limit: str, period: str) -> list[float]:
     """One number, or none for `max`, -1 and anything else that is no limit."""
-    return [int(limit) / int(period)] if limit.isdigit() and period.isdigit() and int(period) > 0 else []
+    quota, length = _number(limit), _number(period)
+    return [quota / length] if quota is not None and length else []
+
+
+def _number(text: str) -> int | None:
+    """A count that a kernel would write: decimal digits, 64 bits at most; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else None

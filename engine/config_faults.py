@@ -104,10 +104,17 @@ def dotted(loc: Loc) -> str:
 def _shown(fault: Fault) -> str:
     if fault.loc[-1] in _SECRET:
         return "***"
-    text = str(fault.value) if isinstance(fault.value, float) else orjson.dumps(fault.value, default=str).decode()
+    text = _written(fault.value)
     text = re.sub(r"//[^/@\s]*@", "//***@", text)  # an address may carry a password or a key
     text = re.sub(r"\?[^\s\"]*", "?***", text) if "://" in text else text
     return text if len(text) <= 100 else f"{text[:99]}…"
+
+
+def _written(value: Any) -> str:
+    """As JSON, also what JSON has not: any number, text of the environment that is not UTF-8."""
+    if isinstance(value, str):
+        value = value.encode("utf-8", "replace").decode()
+    return str(value) if type(value) in (int, float) else orjson.dumps(value, default=str).decode()
 
 
 def pydantic_faults(error: ValidationError) -> list[Fault]:

@@ -86,7 +86,7 @@ def read_layers(config_file: Path | None, environ: Mapping[str, str]) -> Draft:
         _place(nested, loc, _split(values[name]) if name in _LISTS else values[name])
     try:
         return Draft(values, _merged(nested, config_file), faults, True, origins)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return Draft(values, nested, [*faults, _file_fault(config_file, error)], False, origins)
 
 
@@ -141,6 +141,8 @@ def _file_fault(config_file: Path | None, error: Exception) -> Fault:
             sentence = f"not valid TOML: {error}"
         case UnicodeDecodeError():
             sentence = "not valid TOML: not UTF-8 text"
+        case RecursionError():
+            sentence = "not valid TOML: nested too deeply"
         case FileNotFoundError():
             sentence = "no such file; give --config the path of a TOML file"
         case _:

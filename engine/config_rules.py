@@ -152,5 +152,5 @@ def _expression_faults(index: int, phrases: list[str]) -> Iterator[Fault]:
     for place, phrase in enumerate(phrases):
         try:
             re.compile(phrase)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:  # also: repeated too often, nested too deeply
             yield Fault(("rules", index, "phrases", place), f"not a regular expression: {error}", phrase)

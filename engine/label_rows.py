@@ -123,7 +123,7 @@ def rows_of_manifest(data: bytes, faults: list[str]) -> list[Row]:
     try:
         calls = json.loads(data)["calls"]
         entries = [(call["file"], list(call.get("said", ()))) for call in calls]
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
         faults.append(f'{MANIFEST}: not {{"calls": [{{"file": …, "said": […]}}, …]}} ({reason})')
         return []

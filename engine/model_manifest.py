@@ -78,7 +78,7 @@ def load_manifest(path: Path | None = None) -> Manifest:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8")).get("models", [])
         entries = TypeAdapter(tuple[ModelEntry, ...]).validate_python(tables)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: {_first(error)}") from error
     names = [entry.name for entry in entries]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
@@ -90,7 +90,7 @@ def _first(error: Exception) -> str:
     if isinstance(error, ValidationError):
         fault = error.errors()[0]
         return f"models[{'.'.join(map(str, fault['loc']))}]: {fault['msg']}"
-    return str(error)
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def tree_sha256(folder: Path) -> str:

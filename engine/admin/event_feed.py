@@ -16,6 +16,7 @@ from engine.errors import RefusedError
 KEEP_ALIVE_S = 15.0
 WRITE_TIMEOUT_S = 15.0
 RETRY_MS = 2000
+MOST_DIGITS = 18  # of an event's number
 
 _HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -40,8 +41,8 @@ class EventsApi:
 
     async def _follow(self, request: web.Request) -> web.StreamResponse:
         after = request.headers.get("Last-Event-ID")
-        if after is not None and not (after.isascii() and after.isdigit()):
-            return problem(400, "Last-Event-ID is the number of an event", allowed="digits")
+        if after is not None and not (after.isascii() and after.isdigit() and len(after) <= MOST_DIGITS):
+            return problem(400, "Last-Event-ID is the number of an event", allowed=f"1 to {MOST_DIGITS} digits")
         try:
             follower = self._events.follow(int(after) if after is not None else None)
         except RefusedError as error:

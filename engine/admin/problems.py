@@ -53,5 +53,7 @@ async def problems(
     except web.HTTPMethodNotAllowed as error:
         allowed = sorted(error.allowed_methods)
         return problem(405, f"{request.method} does not work here", {"Allow": ", ".join(allowed)}, allowed=allowed)
+    except web.RequestPayloadError:
+        return problem(400, "the body breaks off, or is not encoded as its headers say")
     except web.HTTPError as error:
         return problem(error.status, _DETAILS.get(error.status, error.text or error.reason))

@@ -211,7 +211,7 @@ class RealtimeSession:
             return Ended(self._printable(str(message.get("type"))))
         if kind is Kind.TIMEOUT:
             return Rejected(step, NO_ANSWER, "no answer in time", None)
-        said = self._printable(messages.rejection_text(message) or f"answered with {message.get('type')!r}")
+        said = self._printable(messages.rejection_text(message) or _named(message.get("type")))
         if kind is Kind.DROPPED:
             return Dropped(said)
         return Rejected(step, messages.rejection_status(message), said, messages.retry_after_of(message))
@@ -220,6 +220,11 @@ class RealtimeSession:
         """A peer's words, fit for a log line, without the token that it may echo."""
         safe = text.replace(self._token, "(token)") if self._token else text
         return "".join(character if character.isprintable() else " " for character in safe)[:MAX_TEXT_CHARACTERS]
+
+
+def _named(kind: object) -> str:
+    """An answer without words of its own. What is no text is not shown: it may be nested without end."""
+    return f"answered with {kind!r}" if isinstance(kind, str) else "answered with a message without a type"
 
 
 def _subscription(conversation_id: str) -> str:

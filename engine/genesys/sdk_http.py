@@ -29,6 +29,7 @@ CONNECT_TIMEOUT_S = 2.0
 MAX_BODY_BYTES = 8 * 1024 * 1024
 READ_BYTES = 64 * 1024
 LIMIT_NEAR = 0.8
+MOST_DIGITS = 15  # of a count in the rate-limit headers
 POOL_CONNECTIONS = 4
 FORM = "application/x-www-form-urlencoded"
 CODE = re.compile(r"[A-Za-z0-9._-]{1,80}")
@@ -121,7 +122,7 @@ def retry_after_s(headers: HTTPHeaderDict) -> float | None:
     with contextlib.suppress(ValueError):
         seconds = float(value)
         return seconds if math.isfinite(seconds) and seconds >= 0 else None
-    with contextlib.suppress(InvalidHeader):
+    with contextlib.suppress(InvalidHeader, ValueError, OverflowError):  # the latter two for years that there are not
         return Retry().parse_retry_after(value)
     return None
 
@@ -129,10 +130,10 @@ def retry_after_s(headers: HTTPHeaderDict) -> float | None:
 def limit_of(headers: HTTPHeaderDict) -> LimitNeared | None:
     """Read the rate-limit headers; None unless the limit is nearly used up."""
     names = ("inin-ratelimit-count", "inin-ratelimit-allowed", "inin-ratelimit-reset")
-    try:
-        count, allowed, reset_s = (int(headers.get(name, "")) for name in names)
-    except ValueError:
+    texts = [headers.get(name, "") for name in names]
+    if not all(text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS for text in texts):
         return None
+    count, allowed, reset_s = map(int, texts)
     return LimitNeared(count, allowed, reset_s) if count >= LIMIT_NEAR * allowed else None
 
 

@@ -44,6 +44,6 @@ def retry_after_header(value: str | None, now: datetime) -> float | None:
         return None
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year or a time zone of many digits
         return as_seconds(value)
     return max(0.0, (until - now).total_seconds()) if until.tzinfo else None

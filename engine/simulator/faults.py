@@ -9,6 +9,8 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from engine.errors import ConfigError
 from engine.simulator.options import FaultOptions
 
@@ -69,15 +71,23 @@ FAULTS: dict[str, Fault] = {
     "odd_bytes": Fault("stream", "split", "one message's audio comes as two, the first of an odd number of bytes"),
 }
 
-_TEXT = re.compile(r"(?P<name>\w+)(\+(?P<after_ms>\d+))?(:(?P<count>[1-9]\d*))?(@(?P<conversation_id>[A-Za-z0-9_-]+))?")
+_TEXT = re.compile(
+    r"(?P<name>\w+)(\+(?P<after_ms>[0-9]+))?(:(?P<count>[1-9][0-9]*))?(@(?P<conversation_id>[A-Za-z0-9_-]+))?"
+)
 
 
 def parse_fault(text: str) -> FaultOptions:
     """Read `NAME[+AFTER_MS][:COUNT][@CONVERSATION_ID]`; ConfigError says what is allowed."""
     found = _TEXT.fullmatch(text)
     if found is None:
-        raise ConfigError([f"fault {text!r}: write NAME[+AFTER_MS][:COUNT][@CONVERSATION_ID]"])
-    fault = FaultOptions.model_validate({key: value for key, value in found.groupdict().items() if value is not None})
+        raise ConfigError([f"fault {text[:100]!r}: write NAME[+AFTER_MS][:COUNT][@CONVERSATION_ID]"])
+    try:
+        fault = FaultOptions.model_validate(
+            {key: value for key, value in found.groupdict().items() if value is not None}
+        )
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        raise ConfigError([f"fault {text[:100]!r}: {wrong['loc'][0]}: {wrong['msg']}"]) from error
     check_fault(fault)
     return fault
 

@@ -12,6 +12,8 @@ _MAGIC = 0x7EB2FDD6
 _ADD_ON_MAGIC = 446681434  # a graph with extras (Vosk's HCLr.fst) wraps a plain one
 _STATE_BYTES = {b"const": 20, b"vector": 12}
 _ARC_BYTES = 16
+_MOST_ADD_ONS = 4  # one around another; real graphs have one
+_MOST_NAME_BYTES = 256  # of a kind's name
 
 
 class _CutShortError(Exception):
@@ -30,7 +32,7 @@ def graph_fault(path: Path) -> str:
     return "is cut short" if path.stat().st_size < needed else ""
 
 
-def _needed_bytes(file: BinaryIO) -> int | None:
+def _needed_bytes(file: BinaryIO, depth: int = 0) -> int | None:
     """The least number of bytes that a graph beginning here reaches to; None where none begins."""
     if _read(file, "<i")[0] != _MAGIC:
         return None
@@ -38,8 +40,8 @@ def _needed_bytes(file: BinaryIO) -> int | None:
     _version, _flags, _properties, _start, states, arcs = _read(file, "<iiQqqq")
     if kind in _STATE_BYTES:
         return file.tell() + max(states, 0) * _STATE_BYTES[kind] + max(arcs, 0) * _ARC_BYTES
-    if _read(file, "<i")[0] == _ADD_ON_MAGIC:
-        return _needed_bytes(file)
+    if depth < _MOST_ADD_ONS and _read(file, "<i")[0] == _ADD_ON_MAGIC:
+        return _needed_bytes(file, depth + 1)
     return file.tell()  # a kind that we can't size
 
 
@@ -51,4 +53,4 @@ def _read(file: BinaryIO, layout: str) -> tuple[int, ...]:
 
 
 def _string(file: BinaryIO) -> bytes:
-    return file.read(max(_read(file, "<i")[0], 0))
+    return file.read(min(max(_read(file, "<i")[0], 0), _MOST_NAME_BYTES))

@@ -1,0 +1,155 @@
+"""What people write: the configuration's file and environment, model manifest, signing secrets, the simulator's faults."""
+
+from pathlib import Path
+
+from engine import config
+from engine.commands.signing import signed_headers, signing_key
+from engine.config_layers import ENVIRONMENT, SECRETS, TARGET_KEYWORD, WEBHOOK_SECRET, WEBHOOK_URL
+from engine.errors import ConfigError, ModelError
+from engine.model_manifest import load_manifest
+from engine.simulator.faults import FAULTS, parse_fault
+from tests.fuzz.target import Target, scratch
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIENT = {"GENESYS_CLIENT_ID": "fuzz", "GENESYS_CLIENT_SECRET": "hush-hush-7391"}
+MOST_FAULT_CHARACTERS = 2000  # of one line that the user is shown: a value is cut, a list of what is allowed is not
+NAMES = (*ENVIRONMENT, TARGET_KEYWORD, WEBHOOK_URL, WEBHOOK_SECRET, *(f"{name}_FILE" for name in SECRETS))
+
+
+def file(data: bytes) -> None:
+    """A configuration file: options, or faults of one line each that hold no secret."""
+    path = scratch("cueline.toml")
+    path.write_bytes(data)
+    _load(path, CLIENT)
+
+
+def environment(data: bytes) -> None:
+    """Lines of a number and a value: what that name of ours holds, as the system would hand it over."""
+    environ = dict(CLIENT)
+    for line in data.split(b"\n"):
+        name, value = NAMES[line[0] % len(NAMES) if line else 0], line[1:].replace(b"\0", b"")
+        if name.endswith("_FILE"):
+            scratch(name).write_bytes(value)
+            environ[name] = str(scratch(name))
+        else:
+            environ[name] = value.decode("utf-8", "surrogateescape")
+    _load(None, environ)
+
+
+def _load(path: Path | None, environ: dict[str, str]) -> None:
+    try:
+        options = config.load(path, environ)
+        assert options.rules
+        assert any(sink.name == "log" for sink in options.sinks)
+    except ConfigError as error:
+        assert error.faults
+        for line in error.faults:
+            assert CLIENT["GENESYS_CLIENT_SECRET"] not in line
+            assert len(line) < MOST_FAULT_CHARACTERS + 4 * len(str(path))
+        raise
+
+
+def manifest(data: bytes) -> None:
+    """A manifest of models, and the search for one of its names."""
+    path = scratch("manifest.toml")
+    path.write_bytes(data)
+    for entry in load_manifest(path).entries:
+        assert "/" not in entry.name
+        assert entry.name not in ("", ".", "..")
+    load_manifest(path).find("cueline-en-8k")
+
+
+def secret(data: bytes) -> None:
+    """A signing secret gives a key that is not empty, and headers that HTTP allows."""
+    key = signing_key(data.decode("utf-8", "surrogateescape"))
+    assert key
+    headers = signed_headers(key, "conv-1/external/rule/1", 1, data)
+    assert all(value.isascii() and value.isprintable() for value in headers.values())
+
+
+def fault(data: bytes) -> None:
+    """A fault for the simulator, as `--fault` takes it."""
+    armed = parse_fault(data.decode("utf-8", "surrogateescape"))
+    assert armed.name in FAULTS
+    assert armed.count >= 1
+    assert armed.after_ms >= 0
+
+
+_EXAMPLE = (ROOT / "cueline.toml").read_bytes()
+_FILLED = b"\n".join(line.removeprefix(b"# ") for line in _EXAMPLE.splitlines() if b" = " in line or b"[" in line[:4])
+_RULE = b'[[rules]]\nname = "r%s"\nphrases = [%s]\n%s\n'
+
+TARGETS = (
+    Target(
+        *("config", "the configuration file", file, (ConfigError,)),
+        seeds=(
+            _EXAMPLE[:4000],
+            _FILLED[:4000],
+            _RULE % (b"1", b'"transfer me", "Transfer  ME"', b'sinks = ["gone"]'),
+            _RULE % (b"2", b'""', b'match = "regex"\nhear = ["a"]'),
+            _RULE % (b"3", b'"(a{99999999999})"', b'match = "regex"\nhear = ["a"]'),
+            _RULE % (b"4", b'"' + b"w " * 500 + b'"', b"min_confidence = 2"),
+            b"[admin]\nport = 99999999999999999999999\n[genesys]\nregion = 7\nclient_secret = 5\n",
+            b'[[sinks]]\ntype = "webhook"\nname = "w"\nurl = "http://a:b@c/d?e"\nsecret = "x"\n[outbox]\ncapacity = nan\n',
+            b"a = " + b"[" * 900 + b"]" * 900,
+            b"rules = 1979-05-27T07:32:00Z\nspeech = []\nshards = [{}]\ndrain_s = inf\n",
+        ),
+        words=(
+            b"[[rules]]",
+            b"[[sinks]]",
+            b"[speech]",
+            b"[genesys]",
+            b'type = "',
+            b"phrases = [",
+            b"9" * 25,
+            b"1979-05-27",
+        ),
+        weight=1,
+    ),
+    Target(
+        *("environment", "the environment's values", environment, (ConfigError,)),
+        seeds=(
+            b"\n".join(bytes([number]) + b"a,b" for number in range(len(NAMES))),
+            b"\x02" + b"mypurecloud.de\n\x09seven\n\x08low-latency\n\x0b70000",
+            bytes([NAMES.index(TARGET_KEYWORD)]) + b"transfer me,,\xff\xfe",
+            bytes([NAMES.index(WEBHOOK_URL)]) + b"http://user:pass@host/path?key=1",
+            b"\x03\xff\n\x07/\xff",
+        ),
+        words=(b"\n", b",", b"https://", b"wss://", b"\xff", b"\xc3\xa9"),
+        weight=1,
+        most_bytes=512,
+    ),
+    Target(
+        *("manifest", "the manifest of models", manifest, (ModelError,)),
+        seeds=(
+            (ROOT / "models" / "manifest.toml").read_bytes()[:1500],
+            b'[[models]]\nname = "cueline-en-8k"\nlanguage = "en"\nrate = 8000\nsource = "embedded"\n',
+            b'[[models]]\nname = "a"\nlanguage = "en"\nrate = 1e4\nsource = "https://a/b.zip"\nsha256 = "0"\n',
+            b"models = " + b"[" * 900 + b"]" * 900,
+            b"models = 1\n",
+        ),
+        words=(b"[[models]]\n", b'name = "', b'source = "', b"rate = ", b"\n"),
+        weight=1,
+        most_bytes=2048,
+    ),
+    Target(
+        *("secret", "the webhook's signing secret", secret, (ValueError,)),
+        seeds=(b"whsec_QUJD", b"whsec_", b"whsec_====", b"plain", b"", b"whsec_\xff", b"whsec_QUJ"),
+        words=(b"whsec_", b"="),
+        weight=2,
+        most_bytes=256,
+    ),
+    Target(
+        *("fault", "a fault for the simulator", fault, (ConfigError,)),
+        seeds=(
+            b"drop_mid_call+1500:2@conv-1",
+            b"token_401:3",
+            b"api_429@c",
+            b"silence+\xd9\xa3",
+            b"silence:" + b"9" * 5000,
+        ),
+        words=tuple(name.encode() for name in FAULTS),
+        weight=2,
+        most_bytes=5120,
+    ),
+)

@@ -1,0 +1,137 @@
+"""What the platform's HTTP side says, and what our own processes say to each other."""
+
+import math
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import orjson
+from urllib3 import HTTPHeaderDict
+
+from engine.commands.webhook import retry_after
+from engine.genesys.checks import check_of, participant_of, transfer_participant
+from engine.genesys.platform_access import _life_s
+from engine.genesys.platform_messages import platform_codec
+from engine.genesys.realtime_messages import as_seconds
+from engine.genesys.sdk_http import HttpAnswer, _correlation, _error_code, limit_of, retry_after_s
+from engine.intake.backoff import retry_after_header
+from engine.packets import MAX_PACKET_BYTES
+from engine.shards.messages import SERVER_CODEC, WORKER_CODEC
+from tests.fuzz.target import Target
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+CODECS = (SERVER_CODEC, WORKER_CODEC, platform_codec())
+
+
+def waits(data: bytes) -> None:
+    """A Retry-After header, by each who reads one, and the number in a message: seconds from 0 up, or nothing."""
+    text = data.decode("latin-1")
+    answers = (
+        retry_after_header(text, NOW),
+        retry_after(text, NOW.timestamp()),
+        retry_after_s(HTTPHeaderDict({"Retry-After": text})),
+        as_seconds(text),
+    )
+    for seconds in answers:
+        assert seconds is None or (math.isfinite(seconds) and seconds >= 0)
+
+
+def picture(data: bytes) -> None:
+    """A conversation as the platform shows it: one of the reasons, and ids that stand in it."""
+    shown = orjson.loads(data)
+    if not isinstance(shown, dict):
+        return
+    check = check_of(shown)
+    assert check.live == (check.reason == "live")
+    found = (participant_of(shown, "customer"), participant_of(shown, "agent"), transfer_participant(shown))
+    listed = shown.get("participants")
+    ids = [part.get("id") for part in listed if isinstance(part, dict)] if isinstance(listed, list) else []
+    assert all(name is None or name in ids for name in found)
+
+
+def answer(data: bytes) -> None:
+    """Body and headers of an answer, a blank line between them."""
+    head, _, body = data.partition(b"\n\n")
+    lines = (line.partition(b":") for line in head.decode("latin-1").encode("latin-1").split(b"\n"))
+    headers = HTTPHeaderDict([(name.decode("latin-1"), value.decode("latin-1").strip()) for name, _, value in lines])
+    told = HttpAnswer(200, body.decode("utf-8", "replace"), headers)
+    for word in (_error_code(told.data), _correlation(headers)):
+        assert word is None or (word.isprintable() and len(word) < 200)
+    limit_of(headers)
+    assert 0 < _life_s(SimpleNamespace(answer=told)) < math.inf
+
+
+def packets(data: bytes) -> None:
+    """First byte: whose table. What is taken for a message is one, and goes the same way again."""
+    codec = CODECS[data[0] % 3 if data else 0]
+    message = codec.decode(data[1:])
+    assert type(message) in codec.classes
+    packet = codec.encode(message)
+    assert len(packet) <= MAX_PACKET_BYTES
+    assert codec.decode(packet) == message
+
+
+_SHOWN = (
+    b'{"id":"c","participants":[{"id":"p1","purpose":"customer","calls":[{"state":"connected"}]},'
+    b'{"id":"p2","purpose":"agent","calls":[{"state":"terminated"},{"state":"alerting"}]}]}',
+    b'{"participants":[{"id":"p3","purpose":"acd","state":"connected","endTime":null},{"id":4,"purpose":"user"}]}',
+    b'{"state":"disconnected","participants":[]}',
+    b'{"participants":[{"id":"p5","purpose":"customer","chats":[{}],"calls":[]}]}',
+)
+_SPOTTED = (
+    b'["Spotted",{"lease":1,"event":{"rule":"r","phrase":"p","text":"t","confidence":0.5,"fired_on":"final",'
+    b'"utterance_start_ms":1,"phrase_end_ms":2,"audio_position_ms":3,"phrase_end_ns":4}}]'
+)
+
+TARGETS = (
+    Target(
+        *("waits", "Retry-After: the socket's, the webhook's, the platform's, a message's", waits, ()),
+        seeds=(
+            b"3",
+            b"0.5",
+            b"-1",
+            b"1e400",
+            b"nan",
+            b"9" * 400,
+            b"Wed, 21 Oct 2026 07:28:00 GMT",
+            b"Wed, 21 Oct 2026 07:28:00 -0000",
+            b"Sunday, 06-Nov-94 08:49:37 GMT",
+            b"Sun Nov  6 08:49:37 1994",
+            b"1 Jan 99999999999 00:00:00 +9999",
+            b"\xb2",
+        ),
+        words=(b"Jan ", b"GMT", b"+0000", b"-9999", b":", b"Wed, ", b"99999999999999999999", b"AM", b"PM"),
+        weight=5,
+        most_bytes=128,
+    ),
+    Target(
+        *("picture", "a conversation as the platform shows it", picture, (ValueError,)),
+        seeds=_SHOWN,
+        words=tuple(b'"%s":' % word.encode() for word in "participants calls state purpose id endTime chats".split()),
+        weight=4,
+        most_bytes=2048,
+    ),
+    Target(
+        *("answer", "error codes, limits and token life in the platform's answers", answer, ()),
+        seeds=(
+            b'inin-ratelimit-count:290\ninin-ratelimit-allowed:300\ninin-ratelimit-reset:5\n\n{"expires_in":3600}',
+            b'ININ-Correlation-Id: abc-1\n\n{"code":"not.found","error":"invalid_client"}',
+            b'a:b\n\n{"expires_in":"1e400"}',
+        ),
+        words=(b"inin-ratelimit-count:", b"\n\n", b'"expires_in":', b'"code":', b"9" * 30),
+        weight=2,
+        most_bytes=1024,
+    ),
+    Target(
+        *("packets", "messages between our own processes", packets, (ValueError,)),
+        seeds=(
+            b"\1" + _SPOTTED,
+            b'\1["OpenRing",{"ring":1,"lease":2,"channel":"external"}]',
+            b'\0["PrepareFailed",{"kind":"model","faults":["a","b"]}]',
+            b'\2["Transfer",{"number":1,"deadline_s":2.5,"conversation_id":"c","target":{"kind":"queue","value":"q"}}]',
+            b'\2["SetAttributes",{"number":1,"deadline_s":2.5,"conversation_id":"c","participant":"agent","attributes":{"a":"b"}}]',
+        ),
+        words=(b'"inf"', b'"99999999999999999999"', b"null", b'"event":', b'["Drain",{}]', b'["Ready",{"lean":true}]'),
+        weight=3,
+        most_bytes=1024,
+    ),
+)
