@@ -65,11 +65,18 @@ def readable(event: Event) -> str:
 class Child:
     """One started process; made by `running`."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, is_ready: Callable[[Event], bool]) -> None:
+    def __init__(
+        self,
+        name: str,
+        process: asyncio.subprocess.Process,
+        is_ready: Callable[[Event], bool],
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
         self.name = name
         self.pid = process.pid
         self._process = process
         self._is_ready = is_ready
+        self._on_event = on_event
         self._ready: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._complaints: deque[str] = deque(maxlen=TAIL_LINES)
@@ -136,6 +143,8 @@ class Child:
 
     def _take(self, line: str) -> None:
         event = event_of(line)
+        if event is not None and self._on_event:
+            self._on_event(event)
         if event is not None and not self._ready.done() and self._is_ready(event):
             self._ready.set_result(event)
             return
@@ -160,8 +169,12 @@ async def running(
     environment: Mapping[str, str],
     is_ready: Callable[[Event], bool],
     hurry: asyncio.Event,
+    on_event: Callable[[Event], None] | None = None,
 ) -> AsyncIterator[Child]:
-    """`python -m engine ARGUMENTS` until the block is left; then neither it nor a child of it remains."""
+    """`python -m engine ARGUMENTS` until the block is left; then neither it nor a child of it remains.
+
+    `on_event` is told every line of JSON that it writes.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-P", "-m", "engine", *arguments),  # -P: a folder called engine where the user stands is none of ours
@@ -172,7 +185,7 @@ async def running(
         limit=LINE_BYTES,
         start_new_session=True,
     )
-    child = Child(name, process, is_ready)
+    child = Child(name, process, is_ready, on_event)
     try:
         yield child
     finally:

@@ -53,7 +53,8 @@ def signature_holds(key: bytes, headers: Mapping[str, str], body: bytes, now_s: 
 class Receiver:
     """`async with Receiver() as receiver:` listens on a free port until the block is left."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
         self._key = secrets.token_bytes(24)
         self._deliveries: list[Delivery] = []
         app = web.Application(client_max_size=BODY_BYTES)
@@ -92,7 +93,7 @@ class Receiver:
         except ValidationError:
             self.unreadable += 1
             return web.Response(status=400)
-        if len(self._deliveries) == KEPT:
+        if len(self._deliveries) == self._kept:
             return web.Response(status=503)
         holds = signature_holds(self._key, request.headers, body, time.time())
         same_id = request.headers.get("webhook-id") == event.id

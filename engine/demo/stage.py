@@ -17,7 +17,7 @@ import orjson
 from engine.demo.calls import PlayedCall, read_calls
 from engine.demo.figures import Reading, read_metrics
 from engine.demo.processes import Child, Event, child_environment, running
-from engine.demo.receiver import Receiver
+from engine.demo.receiver import KEPT, Receiver
 from engine.demo.scene import counted
 from engine.errors import DemoError
 
@@ -92,10 +92,11 @@ async def staged(
     steps: Steps,
     hurry: asyncio.Event,
     settings: Mapping[str, str] | None = None,
+    kept: int = KEPT,
 ) -> AsyncIterator[Stage]:
-    """Start them; `settings` are further variables of the engine. DemoError when one does not start; nothing is left then."""
+    """Start them; `settings` are further variables of the engine, `kept` deliveries are kept. DemoError when one does not start; nothing is left then."""
     async with AsyncExitStack() as stack:
-        receiver = await stack.enter_async_context(Receiver())
+        receiver = await stack.enter_async_context(Receiver(kept))
         steps.begun("starting the simulator")
         environment = child_environment(environ, {})
         starting = running("simulator", simulator_arguments, environment, _simulator_ready, hurry)

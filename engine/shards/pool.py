@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+import structlog
+
 from engine.errors import RefusedError
 from engine.metrics import ShardReading
 from engine.options import Channel, RuleOptions, ShardOptions, SpeechOptions
@@ -22,6 +24,8 @@ from engine.speech.events import PhraseSpotted
 
 OnSpotted = Callable[[str, Channel, PhraseSpotted], None]
 OnChannelFailed = Callable[[str, Channel, str], None]  # the last is an exception's type, or "ShardGivenUp"
+
+log = structlog.get_logger(__name__)
 
 
 class PoolLease:
@@ -113,6 +117,7 @@ class Pool:
         if index is None:
             raise RefusedError("capacity", "no shard has a free ring; raise CUELINE_SHARDS or shards.rings")
         leases = self._leases.take(conversation_id, channels, index)
+        log.debug("conversation has its shard", conversation_id=conversation_id, shard=index)
         self._idle.clear()
         feeds = {lease.channel: self._open(self._workers.shards[index], lease) for lease in leases}
         return PoolLease(feeds, partial(self._release, leases))

@@ -4,6 +4,7 @@
 """
 
 import time
+from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
@@ -12,7 +13,17 @@ from engine.simulator.conversation import Conversation
 from engine.simulator.options import CallOptions, DeliveryOptions, Said
 from engine.simulator.playback import Playback
 
+SENT_KEPT = 1000
+
 CallState = Literal["waiting", "live", "ended"]
+
+
+@dataclass(slots=True)
+class Sent:
+    """Audio that one subscription has got without a break: its place in the call's audio, over all rounds."""
+
+    from_ms: float
+    to_ms: float
 
 
 class Listener(Protocol):
@@ -40,6 +51,7 @@ class CallReport:
     position_ms: int  # over all rounds
     subscribers: int
     said: tuple[Said, ...]
+    sent: tuple[Sent, ...]  # one per subscription that got audio, the latest SENT_KEPT
 
     def body(self) -> dict[str, Any]:
         """For JSON."""
@@ -57,6 +69,7 @@ class Call:
         self.playback = playback
         self.conversation = conversation
         self.listeners: set[Listener] = set()
+        self._sent: deque[Sent] = deque(maxlen=SENT_KEPT)
 
     @property
     def state(self) -> CallState:
@@ -64,6 +77,11 @@ class Call:
         if not self.conversation.live:
             return "ended"
         return "waiting" if self.playback.started_ns is None else "live"
+
+    def sending(self, from_ms: float) -> Sent:
+        """A subscription gets its first audio, up to this place; it moves `to_ms` on as more follows."""
+        self._sent.append(Sent(from_ms, from_ms))
+        return self._sent[-1]
 
     async def advance(self, now_ns: int) -> None:
         """Send everybody what has become due; after the last message the conversation ends."""
@@ -96,4 +114,5 @@ class Call:
             position_ms=self.playback.position_ns(now_ns) // 1_000_000,
             subscribers=len(self.listeners),
             said=self.options.said,
+            sent=tuple(self._sent),
         )

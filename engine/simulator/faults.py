@@ -5,6 +5,7 @@ audio stream wait for a position in the call's audio and strike only after the f
 """
 
 import re
+from base64 import b64encode
 from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -15,13 +16,17 @@ from engine.errors import ConfigError
 from engine.simulator.options import FaultOptions
 
 Stage = Literal["token", "check", "api", "upgrade", "connect", "subscribe", "stream"]
-Effect = Literal["answer", "expire", "drop", "stall", "silence", "close", "extra", "split"]
+Effect = Literal["answer", "expire", "drop", "stall", "silence", "deafen", "close", "extra", "raw", "split"]
+LIMIT_BYTES = 64 * 1024  # of a message, by the protocol
 KNOWS_CONVERSATION: frozenset[Stage] = frozenset({"api", "subscribe", "stream"})
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One row of the table. `status` is the HTTP status or WebSocket close code; `payload` an extra message's text."""
+    """One row of the table. `status` is the HTTP status or WebSocket close code.
+
+    `payload` is an extra message's text, or with the effect `raw` the bytes of a whole WebSocket frame.
+    """
 
     stage: Stage
     effect: Effect
@@ -55,6 +60,9 @@ FAULTS: dict[str, Fault] = {
     "drop_mid_call": Fault("stream", "drop", "the TCP connection breaks, without a close message"),
     "close_1011": Fault("stream", "close", "the socket is closed with code 1011", 1011),
     "silence": Fault("stream", "silence", "nothing more comes on this socket, not even the end; it stays open"),
+    "half_open": Fault(
+        "stream", "deafen", "nothing more comes on this socket, no answer to pings either; it stays open"
+    ),
     "garbage_json": Fault("stream", "extra", "broken JSON comes between two messages", payload=b'{"type":"audio","au'),
     "garbage_base64": Fault(
         "stream",
@@ -67,6 +75,42 @@ FAULTS: dict[str, Fault] = {
         "extra",
         "a message of an unknown type comes between two messages",
         payload=b'{"type":"weather","rain":true,"nested":{"audio":[1,2]}}',
+    ),
+    "huge_message": Fault(
+        "stream",
+        "extra",
+        "an audio message of 64 KiB and one byte comes between two messages",
+        payload=b'{"type":"audio","audio":"%s"}' % (b"A" * (LIMIT_BYTES + 1 - 27)),
+    ),
+    "endless_message": Fault(
+        "stream",
+        "extra",
+        "an audio message of half a megabyte comes between two messages",
+        payload=b'{"type":"audio","audio":"%s"}' % (b"A" * 524_288),
+    ),
+    "deep_nesting": Fault(
+        "stream",
+        "extra",
+        "JSON nested 20,000 deep comes between two messages",
+        payload=b'{"type":' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+    ),
+    "unknown_subscription": Fault(
+        "stream",
+        "extra",
+        "20 ms of silence for a subscription that nobody asked for come between two messages",
+        payload=b'{"type":"audio","id":"voice-stream-99","audio":"%s"}' % b64encode(bytes(320)),
+    ),
+    "binary_garbage": Fault(
+        "stream",
+        "raw",
+        "a binary message that is no JSON comes between two messages",
+        payload=b"\x82\x08\xff\x00cue\x00\xff\xfe",
+    ),
+    "compressed_frame": Fault(
+        "stream",
+        "raw",
+        "a frame that says it is compressed, which nobody agreed to, comes between two messages",
+        payload=b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00",
     ),
     "odd_bytes": Fault("stream", "split", "one message's audio comes as two, the first of an odd number of bytes"),
 }

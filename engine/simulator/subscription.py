@@ -11,13 +11,14 @@ import orjson
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from engine.simulator.call import Call
+from engine.simulator.call import Call, Sent
 from engine.simulator.cloud import Cloud
 from engine.simulator.delivery import split_oddly
 
 log = structlog.get_logger(__name__)
 
 BACKLOG_BYTES = 1024 * 1024
+HALF_OPEN_S = 60.0  # then a socket that was left half open is gone for good
 
 
 class Subscription:
@@ -38,7 +39,7 @@ class Subscription:
         self._socket = socket
         self._transport = transport
         self._type = WSMsgType.BINARY if call.delivery.binary else WSMsgType.TEXT
-        self._sent = 0
+        self._sent: Sent | None = None
         self._muted = False
         self._farewell: asyncio.Future[tuple[int, str] | None] = asyncio.get_running_loop().create_future()
 
@@ -74,7 +75,14 @@ class Subscription:
         messages = [message]
         if self._sent and self._cloud.faults.active("stream"):
             messages = self._suffer(message, position_ms)
-        await self._send(messages)
+        if await self._send(messages) and messages:
+            self._note(position_ms)
+
+    def _note(self, position_ms: float) -> None:
+        """The call's audio has been sent up to here."""
+        if self._sent is None:
+            self._sent = self._call.sending(position_ms)
+        self._sent.to_ms = position_ms
 
     async def end(self, reason: str) -> None:
         """Say that the conversation is over, then close normally; a muted socket stays as it is."""
@@ -92,8 +100,10 @@ class Subscription:
         strikes: dict[str, Callable[[], list[bytes]]] = {
             "drop": self._drop,
             "silence": self._mute,
+            "deafen": self._deafen,
             "close": lambda: self._close(fault.status, name),
             "extra": lambda: [fault.payload, message],
+            "raw": lambda: self._write(fault.payload, message),
             "split": lambda: split_oddly(message),
         }
         return strikes[fault.effect]()
@@ -107,20 +117,32 @@ class Subscription:
         self._muted = True
         return []
 
+    def _deafen(self) -> list[bytes]:
+        """As if the peer had vanished without a word: what it sends is not even read."""
+        self._transport.pause_reading()
+        asyncio.get_running_loop().call_later(HALF_OPEN_S, self._drop)
+        return self._mute()
+
+    def _write(self, frame: bytes, message: bytes) -> list[bytes]:
+        self._transport.write(frame)
+        return [message]
+
     def _close(self, code: int, reason: str) -> list[bytes]:
         self._leave((code, reason))
         return []
 
-    async def _send(self, messages: list[bytes]) -> None:
+    async def _send(self, messages: list[bytes]) -> bool:
+        """Whether they have gone out, as far as can be known."""
         if self._muted or self._farewell.done():
-            return
+            return False
         if self._transport.get_write_buffer_size() > BACKLOG_BYTES:
             log.warning("a peer that does not read was cut off", subscription=self._id)
             self._drop()
-            return
+            return False
         try:
             for message in messages:
                 await self._socket.send_frame(message, self._type)
         except ConnectionError:
             self._leave(None)
-        self._sent += len(messages)
+            return False
+        return True

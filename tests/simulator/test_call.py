@@ -76,3 +76,13 @@ async def test_the_report_before_during_and_after(call):
     assert during.body()["said"] == [{"phrase": "transfer me", "start_ms": 3, "end_ms": 9, "sentence": ""}]
     await call.end("x")
     assert call.report().state == "ended"
+
+
+async def test_the_report_says_which_audio_was_sent_to_whom(call):
+    first = call.sending(20.0)
+    first.to_ms = 60.0
+    call.sending(120.0)
+    assert [dict(each) for each in call.report().body()["sent"]] == [
+        {"from_ms": 20.0, "to_ms": 60.0},
+        {"from_ms": 120.0, "to_ms": 120.0},
+    ]

@@ -50,7 +50,8 @@ def test_faults_before_a_conversation_is_known_take_none(name):
 def test_every_fault_says_what_it_does():
     assert all(row.says for row in FAULTS.values())
     assert all(row.status for row in FAULTS.values() if row.effect in ("answer", "close"))
-    assert all(row.payload for row in FAULTS.values() if row.effect == "extra")
+    assert all(row.payload for row in FAULTS.values() if row.effect in ("extra", "raw"))
+    assert len(FAULTS["huge_message"].payload) == 64 * 1024 + 1
 
 
 def test_a_fault_strikes_as_often_as_it_was_told():

@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from engine.simulator import subscription
 from engine.simulator.options import DeliveryOptions
 from engine.simulator.server import Simulator
 from tests.support.simulated import FAST, FIRST, heard_of, noise_wav, options, subscribed, until
@@ -95,6 +96,9 @@ async def test_a_connection_can_break_in_mid_call_and_be_made_again(wav):
     assert before.others == []
     assert len(before.sizes) == 4  # the message at 100 ms is the one that never came
     assert after.code == 1000
+    first, second = simulator.calls[0].sent
+    assert (first.from_ms, first.to_ms) == (20, 80)
+    assert 120 <= second.from_ms <= second.to_ms == 400
     assert 1 <= len(after.sizes) <= MS_400 - 5
 
 
@@ -119,8 +123,37 @@ async def test_a_silent_socket_stays_open_after_the_end_of_the_call(wav):
         assert simulator.faults[0].left == 1  # one socket falls silent once
 
 
+async def test_a_half_open_socket_answers_no_ping_and_is_gone_some_day(wav, monkeypatch):
+    monkeypatch.setattr(subscription, "HALF_OPEN_S", 0.3)
+    async with Simulator(options(wav)) as simulator:
+        simulator.arm("half_open", after_ms=200)
+        async with subscribed(simulator) as socket:
+            await until(lambda: simulator.faults[0].left == 0)
+            pong = await socket.connection.ping()
+            heard = await socket.hear()
+            assert not pong.done() or pong.exception()
+        assert (heard.code, len(heard.sizes)) == (None, 9)
+        assert [each.to_ms for each in simulator.calls[0].sent] == [180]
+
+
+async def test_a_compressed_frame_that_nobody_agreed_to_is_a_fault_of_protocol(wav):
+    async with Simulator(options(wav)) as simulator:
+        simulator.arm("compressed_frame")
+        async with subscribed(simulator) as socket:
+            heard = await socket.hear()
+            assert (heard.code, socket.connection.protocol.close_sent.code) == (None, 1002)
+
+
+async def test_audio_for_somebody_else_comes_between_messages(wav):
+    async with Simulator(options(wav)) as simulator:
+        simulator.arm("unknown_subscription")
+        heard = await heard_of(simulator)
+    assert bytes(heard.audio).replace(bytes(320), b"", 1) == noise_wav(wav, 400)
+
+
 @pytest.mark.parametrize(
-    ("fault", "broken", "unknown"), [("garbage_json", 3, 0), ("garbage_base64", 3, 0), ("unknown_types", 0, 3)]
+    ("fault", "broken", "unknown"),
+    [("garbage_json", 3, 0), ("garbage_base64", 3, 0), ("unknown_types", 0, 3), ("binary_garbage", 3, 0)],
 )
 async def test_rubbish_comes_between_messages_and_costs_no_audio(wav, fault, broken, unknown):
     async with Simulator(options(wav)) as simulator:

@@ -1,0 +1,250 @@
+"""What was spoken against what was delivered, and which fault is to blame. Pure: clocks and places come as numbers.
+
+A phrase is *heard* when a delivery of its conversation and words puts its end near the moment at which it was spoken; places
+in the engine's own audio are not used, since a restarted engine may count from elsewhere. It is *excused* when its audio was
+not wholly sent to one open subscription and a fault that cuts audio explains the gap; or when its receiver refused the
+command for good. Everything else is *lost*. A delivery is the first receipt of its idempotency key that the receiver took;
+a key that is taken again is *redelivered* where the engine could not know of the first time, and a *duplicate* otherwise.
+Two keys for one spoken phrase are a duplicate always.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+from typing import Literal
+
+NS_PER_MS = 1_000_000
+EARLY_NS = 1000 * NS_PER_MS  # a delivery's idea of the phrase's end against ours
+LATE_NS = (
+    12_000 * NS_PER_MS
+)  # what a hung worker, or a restart, may delay it; phrases of one call recur after 25 s at least
+LEAD_MS = 300  # of a subscription's first audio: the recognizer has no past there
+TAIL_MS = 200  # of a subscription's last audio: a connection that breaks takes along what was under way
+HEARING_NS = 1500 * NS_PER_MS  # from a phrase's last sound to its command; until then a killed supervisor forgets it
+BEFORE_NS, AFTER_NS = 6000 * NS_PER_MS, 1000 * NS_PER_MS  # a gap begins so long after the fault that made it, or before
+PERMANENT = 301
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One phrase, said once: its place in its call's audio over all rounds, and on the monotonic clock."""
+
+    conversation_id: str
+    recording: str
+    phrase: str
+    start_ms: float
+    end_ms: float
+    end_ns: int
+
+    @property
+    def start_ns(self) -> int:
+        """When it began."""
+        return self.end_ns - int((self.end_ms - self.start_ms) * NS_PER_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One request at the receiver. `taken`: it acted on it; `status`: what it answered, None where no answer went out."""
+
+    key: str
+    conversation_id: str
+    phrase: str
+    spotted_ns: int
+    end_ns: int  # the phrase's, as the engine has it: spotted, less how far its audio had gone on
+    received_ns: int
+    taken: bool
+    status: int | None
+    signature_ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """One fault that struck. Without a conversation or a shard it struck all calls."""
+
+    number: int
+    kind: str
+    at_ns: int
+    conversation_id: str | None = None
+    shard: int | None = None
+    cuts: bool = False  # audio may be missing
+    forgets: bool = False  # the supervisor's memory is gone
+    recovered_ns: int | None = None  # None: it never did
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Audio of a call that nobody got: from the last that one subscription had to the first of the next."""
+
+    from_ms: float
+    to_ms: float
+
+
+class Fate(Enum):
+    """What became of a spoken phrase."""
+
+    HEARD = "heard"
+    NO_AUDIO = "no audio"
+    REFUSED = "refused"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A spoken phrase, its fate, its delivery if there is one, and the fault that is to blame where it was not heard."""
+
+    spoken: Spoken
+    fate: Fate
+    delivery: Receipt | None
+    blamed: Injected | None
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """One delivery too many."""
+
+    receipt: Receipt
+    why: Literal["key", "phrase"]
+    blamed: Injected | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Every spoken phrase has a fate; every taken receipt is a phrase's delivery, a redelivery, a duplicate or false."""
+
+    phrases: tuple[Phrase, ...]
+    duplicates: tuple[Duplicate, ...]
+    redelivered: tuple[tuple[Receipt, Injected | None], ...]
+    false: tuple[Receipt, ...]
+    unsigned: int
+
+    def of(self, fate: Fate) -> tuple[Phrase, ...]:
+        """Phrases of this fate."""
+        return tuple(phrase for phrase in self.phrases if phrase.fate is fate)
+
+
+ShardAt = Callable[[str, int], int | None]  # the shard of a conversation at a moment
+
+
+@dataclass(frozen=True, slots=True)
+class Happenings:
+    """What there is to account: the gaps are by conversation, in order.
+
+    What was said after `judged_ns` counts where it was heard; where it was not, it may still be.
+    """
+
+    spoken: Sequence[Spoken]
+    receipts: Sequence[Receipt]
+    faults: Sequence[Injected]
+    gaps: Mapping[str, Sequence[Gap]]
+    started_ns: Mapping[str, int]
+    shard_at: ShardAt
+    judged_ns: int
+
+
+def gaps_of(sent: Sequence[tuple[float, float]]) -> list[Gap]:
+    """Between what one subscription got and what the next did."""
+    ordered = sorted(sent)
+    return [Gap(one[1], other[0]) for one, other in pairwise(ordered) if other[0] > one[1]]
+
+
+def account(known: Happenings) -> Account:
+    """Give every spoken phrase its fate and every receipt its meaning."""
+    groups: dict[str, list[Receipt]] = defaultdict(list)
+    for receipt in sorted(known.receipts, key=lambda each: each.received_ns):
+        groups[receipt.key].append(receipt)
+    firsts = {key: next((each for each in group if each.taken), None) for key, group in groups.items()}
+    deliveries = sorted(filter(None, firsts.values()), key=lambda each: each.received_ns)
+    matched, twice, false = _matched(known.spoken, deliveries)
+    refusals = [group[-1] for key, group in groups.items() if not firsts[key] and group[-1].status == PERMANENT]
+    refused, _, _ = _matched([each for each in known.spoken if each not in matched], refusals)
+    again = [(group, firsts[key]) for key, group in groups.items() if firsts[key]]
+    repeated = [(first, each) for group, first in again for each in group if each.taken and each is not first]
+    legit = [(each, blame(each, known)) for first, each in repeated if _unknown(first, each, groups[each.key], known)]
+    excused = {each.received_ns for each, _ in legit}
+    by_key = [each for _, each in repeated if each.received_ns not in excused]
+    fates = (_fate(each, matched.get(each), refused.get(each), known) for each in known.spoken)
+    return Account(
+        phrases=tuple(each for each in fates if each.spoken.end_ns <= known.judged_ns or each.fate is Fate.HEARD),
+        duplicates=tuple(
+            [Duplicate(each, "phrase", blame(each, known)) for each in twice]
+            + [Duplicate(each, "key", blame(each, known)) for each in by_key]
+        ),
+        redelivered=tuple(legit),
+        false=tuple(false),
+        unsigned=sum(not each.signature_ok for each in known.receipts),
+    )
+
+
+def _matched(
+    spoken: Iterable[Spoken], deliveries: Iterable[Receipt]
+) -> tuple[dict[Spoken, Receipt], list[Receipt], list[Receipt]]:
+    """Each delivery's phrase, the nearest that fits and none has had; those for a phrase that has one; those for none."""
+    places: dict[tuple[str, str], list[Spoken]] = defaultdict(list)
+    for each in spoken:
+        places[each.conversation_id, each.phrase].append(each)
+    matched: dict[Spoken, Receipt] = {}
+    twice, false = [], []
+    for delivery in deliveries:
+        here = places.get((delivery.conversation_id, delivery.phrase), [])
+        fitting = [each for each in here if -EARLY_NS <= delivery.end_ns - each.end_ns <= LATE_NS]
+        free = [each for each in fitting if each not in matched]
+        if free:
+            matched[min(free, key=lambda each: abs(delivery.end_ns - each.end_ns))] = delivery
+        else:
+            (twice if fitting else false).append(delivery)
+    return matched, twice, false
+
+
+def _unknown(first: Receipt, again: Receipt, group: Sequence[Receipt], known: Happenings) -> bool:
+    """Whether the engine could not know that an earlier request was taken: no answer went out, or it was killed since."""
+    answered = [
+        each for each in group if each.taken and each.received_ns < again.received_ns and each.status is not None
+    ]
+    died = any(fault.forgets and first.received_ns <= fault.at_ns <= again.received_ns for fault in known.faults)
+    return not answered or died
+
+
+def _fate(spoken: Spoken, delivery: Receipt | None, refusal: Receipt | None, known: Happenings) -> Phrase:
+    if delivery:
+        return Phrase(spoken, Fate.HEARD, delivery, None)
+    if refusal:
+        return Phrase(spoken, Fate.REFUSED, None, blame(refusal, known))
+    excuse = _excuse(spoken, known)
+    if excuse:
+        return Phrase(spoken, Fate.NO_AUDIO, None, excuse)
+    return Phrase(spoken, Fate.LOST, None, blame(spoken, known))
+
+
+def _excuse(spoken: Spoken, known: Happenings) -> Injected | None:
+    """The fault that kept its audio away: it lies in a gap, and that fault made the gap."""
+    for gap in known.gaps.get(spoken.conversation_id, ()):
+        if spoken.start_ms >= gap.to_ms + LEAD_MS:
+            continue
+        cut_ns = known.started_ns[spoken.conversation_id] + int(gap.from_ms * NS_PER_MS)
+        for fault in known.faults:
+            if not (fault.cuts and strikes(fault, spoken.conversation_id, cut_ns, known.shard_at)):
+                continue
+            tail_ms = HEARING_NS / NS_PER_MS if fault.forgets else TAIL_MS
+            if -AFTER_NS <= cut_ns - fault.at_ns <= BEFORE_NS and spoken.end_ms > gap.from_ms - tail_ms:
+                return fault
+    return None
+
+
+def strikes(fault: Injected, conversation_id: str, at_ns: int, shard_at: ShardAt) -> bool:
+    """Whether the fault has to do with this call."""
+    if fault.conversation_id is not None:
+        return fault.conversation_id == conversation_id
+    return fault.shard is None or shard_at(conversation_id, at_ns) in (fault.shard, None)
+
+
+def blame(what: Spoken | Receipt, known: Happenings) -> Injected | None:
+    """The latest fault on its call before it should have been delivered; None where there was none."""
+    until_ns = what.end_ns + HEARING_NS if isinstance(what, Spoken) else what.received_ns
+    near = [
+        fault
+        for fault in known.faults
+        if fault.at_ns <= until_ns and strikes(fault, what.conversation_id, fault.at_ns, known.shard_at)
+    ]
+    return max(near, key=lambda fault: fault.at_ns, default=None)

@@ -1,0 +1,275 @@
+"""Simulator, engine and receiver as the chaos needs them: an engine that can be killed and started again on the same state.
+
+Whatever they start carries a mark in its environment, so that what is left behind is found whoever its parent has become.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import orjson
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import ConfigDict, TypeAdapter
+
+from engine.demo.calls import PlayedCall
+from engine.demo.processes import Child, Event, child_environment, running
+from engine.demo.stage import START_S, engine_settings, wanted_phrases
+from engine.errors import DemoError
+from engine.simulator.call import Sent
+from engine.simulator.options import SPEECH_DIR
+from tests.chaos.receiver import Receiver
+from tests.support.engine import MARK, alive
+
+LEFT_OUT = {"call-09.wav"}  # says a phrase twice within five seconds: a late delivery could be for either
+STAGGER_MS = 150
+VANISH_S = 5.0
+RESUME_S = 8.0
+CONFIG = """# The chaos runs' engine: defaults but for what would make a run last for hours.
+[genesys]
+connect_timeout_s = 2.0
+request_timeout_s = 3.0
+reconnect_tries = 50
+reconnect_base_s = 0.3
+reconnect_max_s = 2.0
+ping_interval_s = 2.0
+
+[shards]
+restart_limit = 10000
+restart_window_s = 3.0
+"""
+
+
+class ChaosCall(PlayedCall):
+    """A call with what was sent of it to whom."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    sent: tuple[Sent, ...] = ()
+
+
+_CALLS = TypeAdapter(tuple[ChaosCall, ...])
+
+
+def quotable_speech(folder: Path) -> Path:
+    """The demo's recordings in which something is said, without those that can't be accounted."""
+    manifest = json.loads((SPEECH_DIR / "manifest.json").read_text())
+    kept = [call for call in manifest["calls"] if call["said"] and call["file"] not in LEFT_OUT]
+    folder.mkdir()
+    for call in kept:
+        (folder / call["file"]).symlink_to(SPEECH_DIR / call["file"])
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"calls": kept}))
+    return folder
+
+
+class Plant:
+    """The three at work; made by `planted`."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str], hurry: asyncio.Event) -> None:
+        self.receiver = Receiver()
+        self.mark = uuid4().hex
+        self.simulator_url = ""
+        self.engine_url = ""
+        self.conversation_ids: list[str] = []
+        self.left_behind: list[str] = []
+        self.not_resumed = 0
+        self._folder = folder
+        self._environ = {**environ, MARK: self.mark}
+        self._hurry = hurry
+        self._ready: Event = {}
+        self._engine: Child | None = None
+        self._engine_stack = AsyncExitStack()
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
+        self._shards: dict[str, list[tuple[int, int | None]]] = defaultdict(list)
+        self.workers: dict[int, int] = {}  # the latest generation's process ids by shard
+
+    async def start(self, stack: AsyncExitStack, calls: int) -> None:
+        """Start all three and let the engine follow every call."""
+        await stack.enter_async_context(self._http)
+        await stack.enter_async_context(self.receiver)
+        speech = quotable_speech(self._folder / "speech")
+        (self._folder / "cueline.toml").write_text(CONFIG)
+        arguments = ["simulate", "--port", "0", "--json", "--loop", "--speech", str(speech), "--calls", str(calls)]
+        environment = child_environment(self._environ, {})
+        simulator = await stack.enter_async_context(running("simulator", arguments, environment, _ready, self._hurry))
+        self._ready = await simulator.ready(START_S)
+        self.simulator_url = self._ready["url"]
+        self.conversation_ids = [call["conversation_id"] for call in self._ready["calls"]]
+        stack.push_async_callback(self.stop_engine)
+        await self.start_engine(wanted_phrases(speech))
+        for conversation_id in self.conversation_ids:
+            await self.follow(conversation_id)
+            await asyncio.sleep(STAGGER_MS / 1000)
+
+    async def start_engine(self, phrases: list[str] | None = None) -> None:
+        """Start it on the state it left; DemoError where it does not come up."""
+        if phrases is not None:
+            settings = engine_settings(self._ready, phrases, self.receiver)  # type: ignore[arg-type]
+            self._settings = settings | {
+                "CUELINE_STATE_DIR": str(self._folder / "state"),
+                "CUELINE_LOG_LEVEL": "debug",  # says which shard a call is on
+            }
+            del self._settings["GENESYS_CONVERSATION_ID"]  # a restarted engine has to know by itself
+        environment = child_environment(self._environ, self._settings)
+        arguments = ["run", "--config", str(self._folder / "cueline.toml")]
+        starting = running("engine", arguments, environment, _up, self._hurry, self._heard)
+        self._engine = await self._engine_stack.enter_async_context(starting)
+        self.engine_url = (await self._engine.ready(START_S))["admin"]
+
+    async def stop_engine(self) -> None:
+        """End it in order, if it runs."""
+        await self._engine_stack.aclose()
+
+    def _heard(self, event: Event) -> None:
+        now_ns = time.monotonic_ns()
+        match event.get("event"):
+            case "worker up":
+                self.workers[event["shard"]] = event["pid"]
+            case "conversation has its shard":
+                self._shards[event["conversation_id"]].append((now_ns, event["shard"]))
+
+    def shard_at(self, conversation_id: str, at_ns: int) -> int | None:
+        """The shard on which the conversation was then; None where it is not known."""
+        known = [shard for since_ns, shard in self._shards[conversation_id] if since_ns <= at_ns]
+        return known[-1] if known else None
+
+    # processes
+
+    @property
+    def engine_pid(self) -> int:
+        """The supervisor's."""
+        assert self._engine is not None
+        return self._engine.pid
+
+    def helper(self, module: str) -> psutil.Process | None:
+        """The supervisor's child that runs this module."""
+        for child in psutil.Process(self.engine_pid).children():
+            with contextlib.suppress(psutil.Error):
+                if module in child.cmdline():
+                    return child
+        return None
+
+    async def restart_killed_engine(self) -> None:
+        """After a KILL: what it had started has to go by itself, then another engine takes over."""
+        mine = {process.pid for process in alive(self.mark)} - {os.getpid()}
+        engines = {each for each in mine if _is_engine(each)}
+        deadline = time.monotonic() + VANISH_S
+        while left := engines & {process.pid for process in alive(self.mark)}:
+            if time.monotonic() > deadline:
+                self.left_behind += [" ".join(psutil.Process(pid).cmdline()) for pid in left if psutil.pid_exists(pid)]
+                break
+            await asyncio.sleep(0.02)
+        await self._engine_stack.aclose()
+        await self.start_engine()
+
+    async def resumed(self, since_ns: int) -> bool:
+        """Whether every call's audio flows to the engine that was started after this moment; those it forgot are added."""
+        flowing = False
+        with contextlib.suppress(TimeoutError):
+            await self.until(lambda: self._all_flow(since_ns), RESUME_S)
+            flowing = True
+        if not flowing:
+            status, body = await self.ask("/v1/conversations")
+            live = {each["conversation_id"] for each in body["conversations"]} if status == 200 else set()
+            missing = [each for each in self.conversation_ids if each not in live]
+            self.not_resumed += len(missing)
+            for conversation_id in missing:
+                await self.follow(conversation_id)
+            with contextlib.suppress(TimeoutError):
+                await self.until(lambda: self._all_flow(since_ns), RESUME_S)
+        return flowing
+
+    async def _all_flow(self, since_ns: int) -> bool:
+        return all(
+            call.started_ns is not None and call.sent and call.started_ns + call.sent[-1].from_ms * 1e6 > since_ns
+            for call in await self.calls()
+        )
+
+    # what can be asked
+
+    async def follow(self, conversation_id: str) -> tuple[int, Any]:
+        """Let the engine follow it; status and body of the answer."""
+        return await self._request("POST", f"{self.engine_url}/v1/conversations", {"conversation_id": conversation_id})
+
+    async def arm(self, name: str, **settings: object) -> None:
+        """Arm a fault of the simulator."""
+        status, body = await self._request("POST", f"{self.simulator_url}/simulator/faults", {"name": name} | settings)
+        if status >= 300:
+            raise DemoError(f"The simulator takes no fault {name}: {body}")
+
+    async def calls(self) -> tuple[ChaosCall, ...]:
+        """As the simulator sees them."""
+        async with self._http.get(f"{self.simulator_url}/simulator/calls") as response:
+            return _CALLS.validate_json(await response.read())
+
+    async def ask(self, path: str) -> tuple[int, Any]:
+        """The admin API; status 0 where it does not answer."""
+        return await self._request("GET", self.engine_url + path)
+
+    async def samples(self, name: str) -> dict[str, float]:
+        """A metric's samples by shard ("" without one); ConnectionError where the engine does not answer."""
+        try:
+            async with self._http.get(f"{self.engine_url}/metrics") as response:
+                text = await response.text()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise ConnectionError("the engine does not answer") from error
+        lines = "\n".join(line for line in text.splitlines() if name.removesuffix("_total") in line)
+        found: dict[str, float] = defaultdict(float)
+        for family in text_string_to_metric_families(lines + "\n"):
+            for sample in family.samples:
+                if sample.name == name:
+                    found[sample.labels.get("shard", "")] += sample.value
+        return found
+
+    async def _request(self, method: str, url: str, body: object = None) -> tuple[int, Any]:
+        try:
+            async with self._http.request(method, url, json=body) as response:
+                raw = await response.read()
+                with contextlib.suppress(orjson.JSONDecodeError):
+                    return response.status, orjson.loads(raw)
+                return response.status, raw
+        except (aiohttp.ClientError, TimeoutError):
+            return 0, None
+
+    async def until(self, holds: Callable[[], Awaitable[bool]], timeout_s: float) -> None:
+        """Ask until it holds; an engine that does not answer does not. TimeoutError."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                with contextlib.suppress(ConnectionError, aiohttp.ClientError, psutil.Error):
+                    if await holds():
+                        return
+                await asyncio.sleep(0.03)
+
+
+def _ready(event: Event) -> bool:
+    return event.get("event") == "ready"
+
+
+def _up(event: Event) -> bool:
+    return event.get("event") == "cueline is up"
+
+
+def _is_engine(pid: int) -> bool:
+    """Whether it is of the engine, not the simulator."""
+    try:
+        return "simulate" not in psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+
+
+@asynccontextmanager
+async def planted(folder: Path, environ: Mapping[str, str], hurry: asyncio.Event, calls: int) -> AsyncIterator[Plant]:
+    """All three until the block is left; then nothing of them is. DemoError where one does not start."""
+    plant = Plant(folder, environ, hurry)
+    async with AsyncExitStack() as stack:
+        await plant.start(stack, calls)
+        yield plant
