@@ -4,7 +4,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from bench.measuring import measure
-from engine.metrics import Metrics, ShardReading
+from engine.metrics import Metrics
+from engine.shard_metrics import ShardReading
 from engine.stats import CELL_COUNT
 
 SHARDS = 4

@@ -4,16 +4,13 @@ Supervisor-side counters are prometheus_client's; what workers count lies in sha
 scrape time, so a scrape costs the workers nothing. Names are an interface: DESIGN §8 and the README's table.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.registry import Collector
 
-from engine.stats import LATENCY_BOUNDS_S, Cell
+from engine.shard_metrics import ShardCollector, ShardReading
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SPOT_BOUNDS_S = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.85, 1.0, 1.5, 2.0, 5.0, 10.0)
@@ -25,92 +22,14 @@ Outcome = Literal["delivered", "failed", "refused", "unknown"]
 AdminRefusal = Literal["unauthorized", "host", "cross_site", "connections", "timeout"]
 
 
-@dataclass(frozen=True, slots=True)
-class ShardReading:
-    """What one shard has counted, read at scrape time."""
-
-    shard: int
-    cells: Sequence[float]  # CELL_COUNT values, see stats.Cell
-    queue_depth_frames: int
-    restarts: int
-    overrun_frames: int  # dropped by the supervisor because the ring was full
-    utilization_ratio: float  # share of the last second in which the work loop was busy
-
-
-# What workers count and nothing is made of: name, what it is, where it lies.
-_COUNTED = (
-    ("cueline_frames", "Frames taken by workers.", Cell.FRAMES),
-    ("cueline_decode_seconds", "CPU seconds inside the recognizer.", Cell.DECODE_S),
-    ("cueline_vad_seconds", "CPU seconds inside the voice activity detector.", Cell.VAD_S),
-    ("cueline_worker_ipc_seconds", "CPU seconds of the worker between turns: doorbells, messages.", Cell.IPC_S),
-    ("cueline_worker_cpu_seconds", "CPU seconds of the worker.", Cell.CPU_S),
-    ("cueline_utterances", "Utterances heard to their end.", Cell.UTTERANCES),
-)
-
-
-class _ShardCollector(Collector):
-    """Turn shards' readings into metric families."""
-
-    def __init__(self, readings: Callable[[], Iterable[ShardReading]]) -> None:
-        self._readings = readings
-
-    def collect(self) -> Iterator[Metric]:
-        latency = HistogramMetricFamily(
-            "cueline_frame_latency_seconds",
-            "Arrival of a frame to the recognizer having taken it (or the gate having let it go).",
-            labels=["shard"],
-        )
-        depth = GaugeMetricFamily(
-            "cueline_queue_depth_frames", "Frames in the rings that the worker has not taken yet.", labels=["shard"]
-        )
-        busy = GaugeMetricFamily(
-            "cueline_shard_utilization_ratio", "Share of time in which the work loop was busy.", labels=["shard"]
-        )
-        dropped = CounterMetricFamily("cueline_frames_dropped", "Frames lost on the way.", labels=["shard", "reason"])
-        audio = CounterMetricFamily("cueline_audio_seconds", "Audio by the VAD's verdict.", labels=["shard", "kind"])
-        recognizers = GaugeMetricFamily("cueline_recognizers", "Recognizers alive.", labels=["shard"])
-        restarts = CounterMetricFamily(
-            "cueline_worker_restarts", "Workers replaced after they died or hung.", labels=["shard"]
-        )
-        counters = [(CounterMetricFamily(name, text, labels=["shard"]), cell) for name, text, cell in _COUNTED]
-        for reading in self._readings():
-            shard, cells = [str(reading.shard)], reading.cells
-            latency.add_metric(shard, _buckets(cells), cells[Cell.LATENCY_SUM_S])
-            depth.add_metric(shard, reading.queue_depth_frames)
-            busy.add_metric(shard, reading.utilization_ratio)
-            dropped.add_metric([*shard, "ring_full"], reading.overrun_frames)
-            dropped.add_metric([*shard, "skipped"], cells[Cell.FRAMES_SKIPPED])
-            dropped.add_metric([*shard, "vad_error"], cells[Cell.FRAMES_REJECTED])
-            audio.add_metric([*shard, "voiced"], cells[Cell.VOICED_S])
-            audio.add_metric([*shard, "unvoiced"], cells[Cell.UNVOICED_S])
-            recognizers.add_metric(shard, cells[Cell.RECOGNIZERS])
-            restarts.add_metric(shard, reading.restarts)
-            for family, cell in counters:
-                family.add_metric(shard, cells[cell])
-        yield from (latency, depth, busy, dropped, audio, recognizers, restarts)
-        yield from (family for family, _ in counters)
-
-
-def _buckets(cells: Sequence[float]) -> list[tuple[str, float]]:
-    """Cumulative buckets, as Prometheus wants them."""
-    total, buckets = 0.0, []
-    for index, bound in enumerate([*map(str, LATENCY_BOUNDS_S), "+Inf"]):
-        total += cells[Cell.LATENCY_FIRST + index]
-        buckets.append((bound, total))
-    return buckets
-
-
 class Metrics:
     """The supervisor's record of everything. One instance per engine, with its own registry."""
 
     def __init__(self, readings: Callable[[], Iterable[ShardReading]] = tuple) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_ShardCollector(readings))
-        self._conversations = Gauge(
-            "cueline_conversations",
-            "Conversations followed now, by state.",
-            ["source", "state"],
-            registry=self.registry,
+        self.registry.register(ShardCollector(readings))
+        self._conversations = self._gauge(
+            "cueline_conversations", "Conversations followed now, by state.", ["source", "state"]
         )
         for state in LIVE_STATES:
             self._conversations.labels("realtime", state)
@@ -119,8 +38,8 @@ class Metrics:
         )
         self._refused = self._counter("cueline_conversations_refused", "Conversations not taken.", ["reason"])
         self._reconnects = self._counter("cueline_reconnects", "Sockets opened again.", ["reason"])
-        self._waiting = Gauge(
-            "cueline_reconnects_waiting", "Conversations that wait for their turn to reconnect.", registry=self.registry
+        self._waiting = self._gauge(
+            "cueline_reconnects_waiting", "Conversations that wait for their turn to reconnect.", []
         )
         self._ignored = self._counter(
             "cueline_messages_ignored", "Messages of a peer that were not understood.", ["reason"]
@@ -142,19 +61,15 @@ class Metrics:
             buckets=SPOT_BOUNDS_S,
             registry=self.registry,
         )
-        self._outbox = Gauge("cueline_outbox_pending", "Deliveries waiting or under way.", registry=self.registry)
-        self._lag = Gauge(
-            "cueline_loop_lag_seconds", "How late the event loop's last tick was.", registry=self.registry
+        self._outbox = self._gauge("cueline_outbox_pending", "Deliveries waiting or under way.", [])
+        self._lag = self._gauge("cueline_loop_lag_seconds", "How late the event loop's last tick was.", [])
+        self._token = self._gauge("cueline_token_seconds_left", "Life left of the platform token; 0 without one.", [])
+        self._model = self._gauge(
+            "cueline_model_info", "The model in use; always 1.", ["name", "decoding", "frames_per_chunk"]
         )
-        self._token = Gauge(
-            "cueline_token_seconds_left", "Life left of the platform token; 0 without one.", registry=self.registry
-        )
-        self._model = Gauge(
-            "cueline_model_info",
-            "The model in use; always 1.",
-            ["name", "decoding", "frames_per_chunk"],
-            registry=self.registry,
-        )
+
+    def _gauge(self, name: str, documentation: str, labels: list[str]) -> Gauge:
+        return Gauge(name, documentation, labels, registry=self.registry)
 
     def _counter(self, name: str, documentation: str, labels: list[str]) -> Counter:
         return Counter(name, documentation, labels, registry=self.registry)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from engine.metrics import LIVE_STATES, Metrics, ShardReading
+from engine.metrics import LIVE_STATES, Metrics
+from engine.shard_metrics import ShardReading
 from engine.stats import CELL_COUNT, LATENCY_BOUNDS_S, Cell
 
 # DESIGN §8: name, type, labels.

@@ -51,8 +51,8 @@ async def up(settings):
     """A supervisor that is up, its task, and a client of its admin API."""
     supervisor = Supervisor(settings)
     life = asyncio.create_task(supervisor.run())
-    runner = supervisor._admin._runner  # ready, and listening: the one comes just before the other
-    await until(lambda: life.done() or (all(supervisor._readiness().values()) and bool(runner.addresses)), 30)
+    admin = supervisor._admin  # ready, and listening: the one comes just before the other
+    await until(lambda: life.done() or (all(supervisor._readiness().values()) and admin.listening), 30)
     assert not life.done(), life.exception()
     async with aiohttp.ClientSession(supervisor._admin.url) as http:
         yield supervisor, life, http
@@ -114,7 +114,7 @@ async def test_a_conversation_without_room_is_refused_and_the_other_goes_on(tmp_
         supervisor = Supervisor(settings)
         with capture_logs() as logs:
             life = asyncio.create_task(supervisor.run())
-            await until(lambda: supervisor._conversations.live and supervisor._admin._runner.addresses, 30)
+            await until(lambda: supervisor._conversations.live and supervisor._admin.listening, 30)
         (told,) = [line for line in logs if line["event"] == "conversation refused"]
         assert (told["conversation_id"], told["reason"]) == ("second", "capacity")
         await until(lambda: supervisor._conversations.list()[-1].state == "listening")

@@ -116,6 +116,11 @@ class AdminServer:
         return server()
 
     @property
+    def listening(self) -> bool:
+        """Whether it takes requests."""
+        return self._listener is not None and self._listener.is_serving()
+
+    @property
     def port(self) -> int:
         """The port it listens on, also where port 0 was asked for."""
         assert self._listener is not None

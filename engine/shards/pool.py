@@ -12,8 +12,8 @@ from functools import partial
 import structlog
 
 from engine.errors import RefusedError
-from engine.metrics import ShardReading
 from engine.options import Channel, RuleOptions, ShardOptions, SpeechOptions
+from engine.shard_metrics import ShardReading
 from engine.shards.feed import RingFeed
 from engine.shards.leases import LeaseBook, RingLease
 from engine.shards.messages import CloseRing, OpenRing, Prepare, Prepared, RingClosed, RingFailed, Spotted

@@ -8,9 +8,9 @@ from contextlib import suppress
 from enum import Enum, unique
 
 from engine.audio.arena import Arena
-from engine.metrics import ShardReading
 from engine.options import ShardOptions
 from engine.packets import PacketLink
+from engine.shard_metrics import ShardReading
 from engine.shards.doorbell import Doorbell
 from engine.shards.restarts import RestartBudget
 from engine.stats import Cell

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from engine.demo.figures import Reading, bucket_percentile, read_metrics
-from engine.metrics import Metrics, ShardReading
+from engine.metrics import Metrics
+from engine.shard_metrics import ShardReading
 from engine.stats import CELL_COUNT, LATENCY_BOUNDS_S, Cell
 
 INF = math.inf

@@ -1,0 +1,85 @@
+"""The metrics that workers count: read from their shared cells at scrape time, so a scrape costs them nothing."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from engine.stats import LATENCY_BOUNDS_S, Cell
+
+
+@dataclass(frozen=True, slots=True)
+class ShardReading:
+    """What one shard has counted, read at scrape time."""
+
+    shard: int
+    cells: Sequence[float]  # CELL_COUNT values, see stats.Cell
+    queue_depth_frames: int
+    restarts: int
+    overrun_frames: int  # dropped by the supervisor because the ring was full
+    utilization_ratio: float  # share of the last second in which the work loop was busy
+
+
+# What workers count and nothing is made of: name, what it is, where it lies.
+_COUNTED = (
+    ("cueline_frames", "Frames taken by workers.", Cell.FRAMES),
+    ("cueline_decode_seconds", "CPU seconds inside the recognizer.", Cell.DECODE_S),
+    ("cueline_vad_seconds", "CPU seconds inside the voice activity detector.", Cell.VAD_S),
+    ("cueline_worker_ipc_seconds", "CPU seconds of the worker between turns: doorbells, messages.", Cell.IPC_S),
+    ("cueline_worker_cpu_seconds", "CPU seconds of the worker.", Cell.CPU_S),
+    ("cueline_utterances", "Utterances heard to their end.", Cell.UTTERANCES),
+)
+
+
+class ShardCollector(Collector):
+    """Turn shards' readings into metric families."""
+
+    def __init__(self, readings: Callable[[], Iterable[ShardReading]]) -> None:
+        self._readings = readings
+
+    def collect(self) -> Iterator[Metric]:
+        """All families, as they stand now."""
+        latency = HistogramMetricFamily(
+            "cueline_frame_latency_seconds",
+            "Arrival of a frame to the recognizer having taken it (or the gate having let it go).",
+            labels=["shard"],
+        )
+        depth = GaugeMetricFamily(
+            "cueline_queue_depth_frames", "Frames in the rings that the worker has not taken yet.", labels=["shard"]
+        )
+        busy = GaugeMetricFamily(
+            "cueline_shard_utilization_ratio", "Share of time in which the work loop was busy.", labels=["shard"]
+        )
+        dropped = CounterMetricFamily("cueline_frames_dropped", "Frames lost on the way.", labels=["shard", "reason"])
+        audio = CounterMetricFamily("cueline_audio_seconds", "Audio by the VAD's verdict.", labels=["shard", "kind"])
+        recognizers = GaugeMetricFamily("cueline_recognizers", "Recognizers alive.", labels=["shard"])
+        restarts = CounterMetricFamily(
+            "cueline_worker_restarts", "Workers replaced after they died or hung.", labels=["shard"]
+        )
+        counters = [(CounterMetricFamily(name, text, labels=["shard"]), cell) for name, text, cell in _COUNTED]
+        for reading in self._readings():
+            shard, cells = [str(reading.shard)], reading.cells
+            latency.add_metric(shard, _buckets(cells), cells[Cell.LATENCY_SUM_S])
+            depth.add_metric(shard, reading.queue_depth_frames)
+            busy.add_metric(shard, reading.utilization_ratio)
+            dropped.add_metric([*shard, "ring_full"], reading.overrun_frames)
+            dropped.add_metric([*shard, "skipped"], cells[Cell.FRAMES_SKIPPED])
+            dropped.add_metric([*shard, "vad_error"], cells[Cell.FRAMES_REJECTED])
+            audio.add_metric([*shard, "voiced"], cells[Cell.VOICED_S])
+            audio.add_metric([*shard, "unvoiced"], cells[Cell.UNVOICED_S])
+            recognizers.add_metric(shard, cells[Cell.RECOGNIZERS])
+            restarts.add_metric(shard, reading.restarts)
+            for family, cell in counters:
+                family.add_metric(shard, cells[cell])
+        yield from (latency, depth, busy, dropped, audio, recognizers, restarts)
+        yield from (family for family, _ in counters)
+
+
+def _buckets(cells: Sequence[float]) -> list[tuple[str, float]]:
+    """Cumulative buckets, as Prometheus wants them."""
+    total, buckets = 0.0, []
+    for index, bound in enumerate([*map(str, LATENCY_BOUNDS_S), "+Inf"]):
+        total += cells[Cell.LATENCY_FIRST + index]
+        buckets.append((bound, total))
+    return buckets
