@@ -26,6 +26,7 @@ from engine.supervisor import Supervisor
 
 NOT_AS_IT_SHOULD = 1
 WRONG_INPUT = 2
+OWNER_ONLY = 0o077  # files of a run: 0600, folders 0700
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file; the environment wins over it.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON lines instead of tables.")]
@@ -86,6 +87,7 @@ def run(config_file: ConfigOption = None) -> None:
         finally:  # nothing is left to be stopped: from here to the exit a signal changes nothing
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 
+    os.umask(OWNER_ONLY)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the supervisor listens, there is nothing to stop in order
     try:
         options = config.load(config_file, os.environ, lambda text: typer.secho(f"cueline: {text}", err=True))

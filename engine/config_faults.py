@@ -107,6 +107,8 @@ def _shown(fault: Fault) -> str:
     text = _written(fault.value)
     text = re.sub(r"//[^/@\s]*@", "//***@", text)  # an address may carry a password or a key
     text = re.sub(r"\?[^\s\"]*", "?***", text) if "://" in text else text
+    if fault.loc[-1] == "url":  # a webhook's path may be its key
+        text = re.sub(r"(//[^/\s\"]*/)[^\s\"?]+", r"\1***", text)
     return text if len(text) <= 100 else f"{text[:99]}…"
 
 

@@ -22,7 +22,7 @@ from engine.cgroup import ROOT, memory_limit_bytes, own_membership, processors
 from engine.config import LocalOptions, load, load_local
 from engine.errors import ConfigError, ModelError, PlatformError
 from engine.model_manifest import tree_bytes
-from engine.options import AdminOptions, GenesysOptions, ShardOptions
+from engine.options import AdminOptions, GenesysOptions, ShardOptions, public_url
 from engine.speech.model import validate_model
 
 Verdict = Literal["ok", "warn", "fail"]
@@ -178,21 +178,20 @@ def check_admin(options: AdminOptions) -> Check:
 
 async def check_credentials(genesys: GenesysOptions, obtain_token: ObtainToken | None) -> Check:
     """Whether a token can be had with them."""
+    where = public_url(genesys.login_url)
     if obtain_token is None:
-        return Check("credentials", "ok", f"set for {genesys.login_url}, not tried")
+        return Check("credentials", "ok", f"set for {where}, not tried")
     try:
         async with asyncio.timeout(TOKEN_TIMEOUT_S):
             await obtain_token(genesys)
     except TimeoutError:
-        return Check(
-            "credentials", "fail", f"no answer from {genesys.login_url}", "check the address, proxy and firewall"
-        )
+        return Check("credentials", "fail", f"no answer from {where}", "check the address, proxy and firewall")
     except PlatformError as error:
         advice = (
             "check GENESYS_CLIENT_ID, GENESYS_CLIENT_SECRET and GENESYS_REGION; the client needs client credentials"
         )
         return Check("credentials", "fail", str(error), advice)
-    return Check("credentials", "ok", f"a token was given by {genesys.login_url}")
+    return Check("credentials", "ok", f"a token was given by {where}")
 
 
 def _configuration(faults: list[str]) -> Check:

@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import orjson
 import structlog
-from pydantic import TypeAdapter
+from pydantic import SecretStr, TypeAdapter, ValidationError
 
 MAX_PACKET_BYTES = 128 * 1024
 
@@ -33,7 +33,7 @@ class PacketCodec:
         if type(message) not in self.classes:
             raise ValueError(f"unknown message {type(message).__name__!r}")
         fields = {field.name: getattr(message, field.name) for field in dataclasses.fields(message)}  # type: ignore[arg-type]
-        packet = orjson.dumps([type(message).__name__, fields])
+        packet = orjson.dumps([type(message).__name__, fields], default=_revealed)
         if len(packet) > MAX_PACKET_BYTES:
             raise ValueError(f"{type(message).__name__} of {len(packet)} bytes exceeds a packet ({MAX_PACKET_BYTES})")
         return packet
@@ -42,11 +42,25 @@ class PacketCodec:
         """Return the message; ValueError on anything that `encode` did not make."""
         match orjson.loads(packet):
             case [str(name), dict(fields)] if name in self._adapters:
-                return self._adapters[name].validate_python(fields)
+                return self._validated(name, fields)
             case [str(name), dict()]:
                 raise ValueError(f"unknown message {name!r}")
             case _:
                 raise ValueError("not a message: name and fields were expected")
+
+    def _validated(self, name: str, fields: dict[str, Any]) -> Any:
+        try:
+            return self._adapters[name].validate_python(fields)
+        except ValidationError as error:
+            places = [".".join(map(str, details["loc"])) for details in error.errors(include_input=False)]
+        raise ValueError(f"not a valid {name}: {', '.join(places)}")  # without the cause, which shows the values
+
+
+def _revealed(value: object) -> str:
+    """What crosses to a process of our own is the secret itself."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    raise TypeError(type(value).__name__)
 
 
 def socket_pair() -> tuple[socket.socket, socket.socket]:

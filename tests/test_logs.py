@@ -39,7 +39,64 @@ def test_an_exception_is_one_line_with_its_trace():
         "configure_logging('info')\ntry: 1 / 0\nexcept ZeroDivisionError as error: log.error('broke', exc_info=error)"
     )
     (line,) = _lines(code)
-    assert "ZeroDivisionError: division by zero" in json.loads(line)["exception"]
+    kind, place = json.loads(line)["exception"].splitlines()
+    assert (kind, place) == ("ZeroDivisionError", "  at <string>:5 in <module>")
+
+
+WORDS = "please-transfer-me"
+
+
+@pytest.mark.parametrize("form", ["True", "False"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        "try: raise ValueError(WORDS)\nexcept ValueError as error: log.error('x', exc_info=error)",
+        "try: raise ValueError(WORDS)\nexcept ValueError: log.exception('x')",
+        "try: raise ValueError(WORDS)\nexcept ValueError as e: log.error('x', exc_info=(ValueError, e, e.__traceback__))",
+        (
+            "try:\n try: raise KeyError(WORDS)\n except KeyError as e: raise RuntimeError(WORDS) from e\n"
+            "except RuntimeError as error: log.error('x', exc_info=error)"
+        ),
+        (
+            "try:\n try: raise KeyError(WORDS)\n finally: raise RuntimeError(WORDS)\n"
+            "except RuntimeError as error: log.error('x', exc_info=error)"
+        ),
+        "import threading\ndef f(): raise ValueError(WORDS)\nt = threading.Thread(target=f); t.start(); t.join()",
+        "class C:\n def __del__(self): raise ValueError(WORDS)\nC()",
+        (
+            "import asyncio\nasync def f(): raise ValueError(WORDS)\n"
+            "async def main():\n t = asyncio.create_task(f()); await asyncio.sleep(0); await asyncio.sleep(0); del t\n"
+            "asyncio.run(main())"
+        ),
+        "try: raise ValueError(WORDS)\nexcept ValueError: logging.getLogger('a').exception('first\\n%s', WORDS)",
+    ],
+)
+def test_no_exceptions_text_is_shown_and_its_kind_and_place_are(code, form):
+    setting = "WORDS = '-'.join(('please', 'transfer', 'me'))\nconfigure_logging('debug', json=" + form + ")\n"
+    text = "\n".join(_lines(setting + code))
+    assert WORDS not in text
+    assert "ValueError" in text or "RuntimeError" in text
+    assert "<string>" in text
+
+
+def test_what_nobody_caught_is_told_without_its_text():
+    code = BEGIN + "configure_logging('debug')\nraise ValueError('-'.join(('please', 'transfer', 'me')))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert WORDS not in done.stderr
+    assert json.loads(done.stderr)["exception"].startswith("ValueError\n  at <string>:")
+
+
+def test_our_own_errors_and_the_systems_say_what_they_are():
+    code = (
+        "from engine.errors import SinkError\nconfigure_logging('info')\n"
+        "try:\n try: open('/no/such')\n except OSError as e: raise SinkError('sink a: no room', retryable=True) from e\n"
+        "except SinkError as error: log.error('x', exc_info=error)"
+    )
+    (line,) = _lines(code)
+    trace = json.loads(line)["exception"].splitlines()
+    assert trace[0] == "SinkError: sink a: no room"
+    assert trace[2:4] == ["because of", "FileNotFoundError: No such file or directory"]
 
 
 def test_the_form_can_be_asked_for():

@@ -176,3 +176,16 @@ def test_the_whole_has_sensible_defaults():
     assert (whole.admin.host, whole.admin.port) == ("127.0.0.1", 8080)  # DESIGN §6
     assert (whole.shards.slots, whole.genesys.region) == (256, "mypurecloud.com")  # DESIGN §3, §6
     assert (SPEECH.vad_mode, SPEECH.preroll_ms, SPEECH.hangover_ms) == (3, 300, 400)  # DESIGN §4
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://h.example/a/b", "https://h.example/a/b"),
+        ("https://user:word@h.example:8443/a?token=word#word", "https://h.example:8443/a"),
+        ("wss://word@h.example#word", "wss://h.example"),
+        ("https://h.example/@a", "https://h.example/@a"),
+    ],
+)
+def test_an_address_is_shown_without_what_may_be_secret(url, shown):
+    assert options.public_url(url) == shown

@@ -46,7 +46,7 @@ class PlatformClient:
             options.login_url,
             options.api_url,
             options.client_id,
-            options.client_secret.get_secret_value(),
+            options.client_secret,
             options.request_timeout_s,
         )
         self._timeout_s = ATTEMPTS_WORTH * options.request_timeout_s

@@ -80,7 +80,7 @@ class PlatformAccess:
 
     def _log_in(self, budget: Budget, tries: int) -> tuple[str, float]:
         """Ask for a token; return it and its life in seconds."""
-        if not (self._to.client_id + self._to.client_secret).isascii():
+        if not (self._to.client_id + self._to.client_secret.get_secret_value()).isascii():
             raise LoginError(f"Could not {LOGIN}: id and secret must be ASCII{LOGIN_HINT}", happened="no")
         try:
             return repeat(lambda: self._ask_token(budget), may_repeat_read, budget, tries)
@@ -94,7 +94,7 @@ class PlatformAccess:
         shot = self._shot(budget, LOGIN, changes=False)
         client = self._client(shot, "")
         try:
-            client.get_client_credentials_token(self._to.client_id, self._to.client_secret)
+            client.get_client_credentials_token(self._to.client_id, self._to.client_secret.get_secret_value())
             return _token_text(client.access_token), _life_s(shot)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             message = f"Could not {LOGIN}: the answer holds no token; check GENESYS_LOGIN_URL"

@@ -8,6 +8,8 @@ messages only, and no `repr` shows them.
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pydantic import SecretStr
+
 from engine.genesys.checks import Reason
 from engine.options import Target
 from engine.packets import PacketCodec
@@ -30,7 +32,7 @@ class Configure:
     login_url: str
     api_url: str
     client_id: str
-    client_secret: str = field(repr=False)
+    client_secret: SecretStr
     request_timeout_s: float
 
 

@@ -44,6 +44,7 @@ from engine.genesys.platform_messages import (
 )
 from engine.genesys.platform_retry import Budget
 from engine.genesys.sdk_http import POOL_CONNECTIONS
+from engine.logs import configure_logging
 from engine.packets import PacketPort
 
 END_GRACE_S = 1.0
@@ -149,6 +150,7 @@ def main(fd: int) -> None:
     """Take the configuration from the socket, load the SDK, serve."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    configure_logging("warning")
     with socket.socket(fileno=fd) as sock:
         port = PacketPort(sock, platform_codec())
         configure = port.receive()

@@ -217,9 +217,10 @@ class RealtimeSession:
         return Rejected(step, messages.rejection_status(message), said, messages.retry_after_of(message))
 
     def _printable(self, text: str) -> str:
-        """A peer's words, fit for a log line, without the token that it may echo."""
+        """A peer's words, fit for a log line, without the token that it may echo, numbers and data."""
         safe = text.replace(self._token, "(token)") if self._token else text
-        return "".join(character if character.isprintable() else " " for character in safe)[:MAX_TEXT_CHARACTERS]
+        plain = "".join(character if character.isprintable() else " " for character in safe)
+        return messages.reserved(plain)[:MAX_TEXT_CHARACTERS]
 
 
 def _named(kind: object) -> str:

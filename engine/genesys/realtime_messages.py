@@ -24,6 +24,8 @@ CLOSE_STATUSES = {1008: 403, 1013: 503}
 
 _STATUS_FIELDS = ("status", "code", "statusCode", "status_code", "errorCode")
 _RETRY_FIELDS = ("retryAfter", "retry_after", "retry-after", "Retry-After", "retryAfterSeconds")
+_NUMBER = re.compile(r"\+?\d(?:[\s().\-/]{0,2}\d){6,}")
+_DATA = re.compile(r"[A-Za-z0-9+/=_-]{40,}")
 _MESSAGE_FIELDS = ("message", "reason", "description", "error")
 _NESTS = ("error", "response", "errors")
 _STATE_FIELDS = ("state", "event", "status")
@@ -90,6 +92,11 @@ def rejection_status(message: Mapping[str, Any]) -> int:
 def rejection_text(message: Mapping[str, Any]) -> str:
     """What the peer says about it, in its own words; "" if nothing."""
     return next((text for text in _fields(message, _MESSAGE_FIELDS) if isinstance(text, str)), "")
+
+
+def reserved(text: str) -> str:
+    """A peer's words without what may be a telephone number, audio or a token."""
+    return _DATA.sub("(data)", _NUMBER.sub("(number)", text))
 
 
 def retry_after_of(message: Mapping[str, Any]) -> float | None:

@@ -13,13 +13,13 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidProxy, InvalidStatus, InvalidURI, WebSocketException
 
 from engine.errors import CuelineError
 from engine.intake.backoff import retry_after_header
 from engine.intake.clocks import utc_now
 from engine.intake.direct_connection import MAX_BYTES, DirectConnection, Take
-from engine.options import GenesysOptions
+from engine.options import GenesysOptions, public_url
 
 CLOSE_TIMEOUT_S = 1.0
 TOO_LARGE = 1009
@@ -81,8 +81,11 @@ class RealtimeSocket:
             answer = error.response
             wait_s = retry_after_header(answer.headers.get("Retry-After"), utc_now())
             raise SocketRefusedError(answer.status_code, answer.reason_phrase, wait_s) from error
+        except (InvalidURI, InvalidProxy) as error:  # their texts hold the whole address
+            where = public_url(options.realtime_url)
+            raise SocketFailedError(f"{where} can't be reached: {type(error).__name__}; {_HINT}") from error
         except (OSError, WebSocketException) as error:
-            where = options.realtime_url.partition("?")[0]  # the rest may be a secret
+            where = public_url(options.realtime_url)
             raise SocketFailedError(f"{where} can't be reached: {error or type(error).__name__}; {_HINT}") from error
         assert isinstance(connection, DirectConnection)
         return cls(connection, options.connect_timeout_s)

@@ -8,7 +8,6 @@ go on. Those that left stay in the list, the latest KEPT of them, and may be add
 
 import asyncio
 import re
-import traceback
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -168,10 +167,9 @@ class Conversations:
         """Follow one conversation to its end."""
         try:
             await self._follow[conversation.source](conversation, lease)
-        except Exception as error:  # noqa: BLE001 - the border of one conversation: contained, logged, counted
-            conversation_id, trace = conversation.conversation_id, "".join(traceback.format_exception(error))
-            log.error(  # noqa: TRY400 - a renderer of exceptions shows local variables, and so the token
-                "conversation failed unexpectedly", conversation_id=conversation_id, trace=trace
+        except Exception as error:
+            log.exception(
+                "conversation failed unexpectedly", conversation_id=conversation.conversation_id, exc_info=error
             )
             self._leaving[conversation.conversation_id] = "error"
 

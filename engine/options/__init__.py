@@ -4,7 +4,18 @@ Pure nouns: `config.py` fills them from environment and TOML, everything else on
 Bounds and descriptions live here once; error messages and the configuration reference are made from them.
 """
 
-from engine.options.base import FRAME_MS, Channel, ConversationId, HttpUrl, Name, Options, Phrase, Positive, SocketUrl
+from engine.options.base import (
+    FRAME_MS,
+    Channel,
+    ConversationId,
+    HttpUrl,
+    Name,
+    Options,
+    Phrase,
+    Positive,
+    SocketUrl,
+    public_url,
+)
 from engine.options.engine import AdminOptions, EngineOptions, OutboxOptions, ShardOptions
 from engine.options.genesys import GenesysOptions
 from engine.options.rules import RuleOptions
@@ -51,4 +62,5 @@ __all__ = [
     "Target",
     "TransferSink",
     "WebhookSink",
+    "public_url",
 ]

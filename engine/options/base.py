@@ -1,5 +1,6 @@
 """What all options are made of: the frozen base class and the kinds of text and number that several parts share."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -13,6 +14,11 @@ Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 Positive = Annotated[float, Field(gt=0)]
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+.*$")]
 SocketUrl = Annotated[str, StringConstraints(pattern=r"^wss?://[^\s/]+.*$")]
+
+
+def public_url(url: str) -> str:
+    """An address without what may be secret in it: user and password, query, fragment."""
+    return re.sub(r"//[^/?#\s]*@", "//", re.split(r"[?#]", url, maxsplit=1)[0])
 
 
 class Options(BaseModel):

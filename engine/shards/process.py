@@ -19,8 +19,14 @@ from engine.shards.messages import (
 )
 
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a process that forks has one thread
+_OURS = ("GENESYS_", "CUELINE_")  # settings and secrets: a worker runs the operator's callables and needs none of them
 _END_S = 1.0
 _ENDED = "Vosk ended the process while loading the model: it is broken or truncated: fetch it again, or try another"
+
+
+def _environment() -> dict[str, str]:
+    """Ours without secrets."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)} | _ENVIRONMENT
 
 
 def _error_of(failure: PrepareFailed) -> CuelineError:
@@ -76,7 +82,7 @@ class ForkServer:
         """Run it in a session of its own: Ctrl-C is for the supervisor alone, even while Python still starts."""
         return await asyncio.create_subprocess_exec(
             sys.executable, "-m", "engine.shards.fork_server", str(fd),
-            pass_fds=(fd,), stdin=asyncio.subprocess.DEVNULL, env=os.environ | _ENVIRONMENT, start_new_session=True,
+            pass_fds=(fd,), stdin=asyncio.subprocess.DEVNULL, env=_environment(), start_new_session=True,
         )  # fmt: skip
 
     async def _prepare(

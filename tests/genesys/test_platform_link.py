@@ -5,6 +5,7 @@ import time
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from engine.errors import PlatformError
 from engine.genesys.platform_link import PlatformLink
@@ -14,7 +15,7 @@ from tests.support.loopback_platform import until
 
 @pytest.fixture
 def configure(cloud):
-    return Configure(f"{cloud.url}/login-gateway", cloud.url, "id", "open-sesame", 2.0)
+    return Configure(f"{cloud.url}/login-gateway", cloud.url, "id", SecretStr("open-sesame"), 2.0)
 
 
 async def test_questions_are_answered_and_notes_handed_on(configure):

@@ -1,6 +1,7 @@
 import dataclasses
 
 import pytest
+from pydantic import SecretStr
 
 from engine.genesys.platform_messages import (
     CheckConversation,
@@ -23,7 +24,7 @@ from engine.genesys.platform_messages import (
 )
 
 DOWN = [
-    Configure("http://login", "http://api", "id", "secret-word", 15.0),
+    Configure("http://login", "http://api", "id", SecretStr("secret-word"), 15.0),
     GetToken(1, 2.5),
     GetToken(1, 2.5, "secret-word"),
     CheckConversation(1, 2.5, "c"),

@@ -9,6 +9,7 @@ import time
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from engine.genesys.platform_messages import (
     CheckConversation,
@@ -50,7 +51,7 @@ def process():
 @pytest.fixture
 def configured(process, cloud):
     child, port = process
-    port.send(Configure(f"{cloud.url}/login-gateway", cloud.url, "id", "secret", 2.0))
+    port.send(Configure(f"{cloud.url}/login-gateway", cloud.url, "id", SecretStr("secret"), 2.0))
     assert port.receive() == Ready(lean=True)
     return child, port
 
@@ -144,7 +145,7 @@ def test_a_surprise_of_the_sdk_ends_one_request_only():
 
 def test_a_second_configuration_is_an_error():
     with pytest.raises(ValueError, match="twice"):
-        PlatformProcess(lambda: Configure("", "", "", "", 1.0), print, Surprise(), Surprise(), 0.1).run()
+        PlatformProcess(lambda: Configure("", "", "", SecretStr(""), 1.0), print, Surprise(), Surprise(), 0.1).run()
 
 
 async def test_forgetting_what_is_done_does_no_harm(configured, cloud):

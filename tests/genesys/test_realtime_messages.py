@@ -7,6 +7,7 @@ from engine.genesys.realtime_messages import (
     kind_of_close,
     rejection_status,
     rejection_text,
+    reserved,
     retry_after_of,
     status_of_close,
     verdict_of,
@@ -167,3 +168,17 @@ def test_kind_of_a_close(code, kind):
 )
 def test_verdicts(status, verdict):
     assert verdict_of(status) == verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("call +49 (30) 1234-567 ended", "call (number) ended"),
+        ("tel:+14155550123", "tel:(number)"),
+        ("status 404, 12 of 300", "status 404, 12 of 300"),
+        ("bearer " + "aB3_" * 12 + " refused", "bearer (data) refused"),
+        ("no such conversation conv-1", "no such conversation conv-1"),
+    ],
+)
+def test_a_peers_words_are_passed_on_without_numbers_and_data(text, shown):
+    assert reserved(text) == shown

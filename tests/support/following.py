@@ -140,8 +140,10 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(environment: Environment, tmp_path: Path, config: str | None = None) -> AsyncIterator[Running]:
-    """`cueline run`, up; with this TOML where one is given, else with nothing but its environment."""
+async def running(
+    environment: Environment, tmp_path: Path, config: str | None = None, token: str | None = None
+) -> AsyncIterator[Running]:
+    """`cueline run`, up; with this TOML where one is given, else with nothing but its environment. `token` is the API's."""
     words: tuple[object, ...] = ("run",)
     if config is not None:
         (tmp_path / "cueline.toml").write_text(config)
@@ -149,7 +151,9 @@ async def running(environment: Environment, tmp_path: Path, config: str | None =
     defaults = {"CUELINE_ADMIN_PORT": "0", "CUELINE_STATE_DIR": str(tmp_path / "var")}
     async with command(*words, environment=defaults | dict(environment), cwd=tmp_path) as process:
         up = await process.says("cueline is up")
-        async with aiohttp.ClientSession(up["admin"], timeout=aiohttp.ClientTimeout(total=20)) as http:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        timeout = aiohttp.ClientTimeout(total=20)
+        async with aiohttp.ClientSession(up["admin"], timeout=timeout, headers=headers) as http:
             engine = Running(process, http)
             await engine.ready()
             yield engine
