@@ -113,7 +113,6 @@ TARGETS = (
             b"/v1/",
             b"/../",
         ),
-        weight=1,
         most_bytes=20_000,
     ),
 )

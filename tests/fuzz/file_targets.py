@@ -95,7 +95,7 @@ def control_groups(data: bytes) -> None:
     count = processors(affinity=4, root=root, membership=told)
     assert 1 <= count <= 4
     limit = memory_limit_bytes(root, told)
-    assert limit is None or (0 <= limit and math.isfinite(limit))
+    assert limit is None or (limit >= 0 and math.isfinite(limit))
 
 
 def _zip(*names: str, body: bytes = b"body") -> bytes:
@@ -129,7 +129,6 @@ TARGETS = (
             b"PK\5\6" + bytes(18),
         ),
         words=(b"PK\1\2", b"PK\3\4", b"PK\5\6", b"PK\6\6", b"PK\6\7", b"m/"),
-        weight=1,
         most_bytes=1024,
     ),
     Target(
@@ -144,14 +143,12 @@ TARGETS = (
             b"\1m/" + b"n" * 300,
         ),
         words=(b"m/", b"../", b"//", b"/./", b"\n\1", b"C:"),
-        weight=1,
         most_bytes=512,
     ),
     Target(
         *("graph", "the head of a decoding graph", graph, ()),
         seeds=(_graph(b"const", 3), _graph(b"vector", 2**62), _NESTED, b"", b"\xd6\xfd\xb2\x7e\xff\xff\xff\x7f"),
         words=(0x7EB2FDD6.to_bytes(4, "little"), _ADD_ON, b"const", b"vector", b"\xff\xff\xff\x7f"),
-        weight=2,
         most_bytes=512,
     ),
     Target(
@@ -163,7 +160,7 @@ TARGETS = (
             b'file,phrase\n"a',
         ),
         words=(b"file", b"phrase", b"start_ms", b"end_ms", b"channel", b"external", b'"', b",", b"\n", b"\r"),
-        weight=1,
+        weight=2,
         most_bytes=1024,
     ),
     Target(
@@ -174,7 +171,7 @@ TARGETS = (
             b"[" * 3000,
         ),
         words=(b'"calls":', b'"file":', b'"said":', b'"phrase":', b'"start_ms":', b'"end_ms":', b"9" * 30),
-        weight=2,
+        weight=3,
         most_bytes=4096,
     ),
     Target(
@@ -187,7 +184,6 @@ TARGETS = (
             b"0::/a\xffb/../c\x009" + b"9" * 400 + b" 1\0\xff",
         ),
         words=(b"0::/", b"cpu", b"memory", b"max", b"\0", b"100000", "²".encode()),
-        weight=1,
         most_bytes=1024,
     ),
 )
