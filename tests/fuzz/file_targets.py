@@ -5,13 +5,18 @@ import math
 import os
 import shutil
 import zipfile
+from functools import cache
 from pathlib import Path
 
 from engine.cgroup import memory_limit_bytes, processors
-from engine.errors import ModelError
+from engine.errors import ConfigError, ModelError
+from engine.intake.followed import FOLLOWED_TABLES, Followed
+from engine.intake.past import Moment
 from engine.label_rows import rows_of_csv, rows_of_manifest
 from engine.model_archive import unpack
 from engine.speech.graph_file import graph_fault
+from engine.state_file import FILE_NAME, StateFile
+from tests.fuzz.realtime_targets import loop
 from tests.fuzz.target import Target, scratch
 
 LIMIT_BYTES = 100_000
@@ -54,6 +59,46 @@ def _unpack(data: bytes) -> None:
         shutil.rmtree(home)
         assert all(file == path or file.is_relative_to(home / "target") for file in written)
         assert size <= LIMIT_BYTES
+
+
+def state(data: bytes) -> None:
+    """The state file with bytes overwritten: two of place, one of length, then so many. Opened, read, or refused."""
+    home = scratch("state")
+    home.mkdir()
+    try:
+        image = bytearray(_state_file())
+        while len(data) > 3:
+            at, length = int.from_bytes(data[:2]) % len(image), 1 + data[2] % 32
+            image[at : at + length] = data[3 : 3 + length]
+            data = data[3 + length :]
+        (home / FILE_NAME).write_bytes(image)
+        _take_up(home)
+    finally:
+        shutil.rmtree(home)
+
+
+def _take_up(home: Path) -> None:
+    opened = StateFile.open(home, FOLLOWED_TABLES)
+    try:
+        for known in Followed().begin(opened):
+            assert known.past is None or known.past.position_now_ms(Moment(2e9, 5.0, "boot")) >= known.past.position_ms
+    finally:
+        loop().run_until_complete(opened.close(0))
+
+
+@cache
+def _state_file() -> bytes:
+    """Two conversations."""
+    home = scratch("state-made")
+    home.mkdir()
+    opened = StateFile.open(home, FOLLOWED_TABLES)
+    rows = [
+        ("conv-1", "realtime", 1.8e9, 1000, 1.8e9, 3.0, "boot"),
+        ("conv-2", "realtime", 1.8e9, None, None, None, None),
+    ]
+    opened._connection.executemany("INSERT INTO followed VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    loop().run_until_complete(opened.close(0))
+    return (home / FILE_NAME).read_bytes()
 
 
 def graph(data: bytes) -> None:
@@ -144,6 +189,12 @@ TARGETS = (
         ),
         words=(b"m/", b"../", b"//", b"/./", b"\n\1", b"C:"),
         most_bytes=512,
+    ),
+    Target(
+        *("state", "the state file, overwritten in places", state, (ConfigError,)),
+        seeds=(b"\0\0\0X", b"\0\x60\3\0\0\0\x63", b"\x20\0\x1f" + bytes(32), b"\x1f\x9f\x08\x7f\xf0" + bytes(7)),
+        words=(b"\x10\0", b"\x1f\xe0", b"\0\x1c", b"\x7f\xf0\0\0", b"\0\x40"),
+        most_bytes=128,
     ),
     Target(
         *("graph", "the head of a decoding graph", graph, ()),
