@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 4
+# Where atheris has wheels, as in pyproject.toml: pip-compile leaves out the conditions of an extra's packages.
+ATHERIS := sys_platform == "linux" and platform_machine == "x86_64" and python_version < "3.14"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types cover bench bench-capacity bench-compare bench-gate bench-rebase lock clean
+.PHONY: help setup demo test check lint types cover bench bench-capacity bench-compare bench-gate bench-rebase fuzz fuzz-short lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -58,9 +60,16 @@ bench-capacity: $(READY) ## how many calls this machine holds, with a picture; a
 bench-compare: $(READY) ## Cueline beside a plain server, a script per call and the decoder's limit; about 20 minutes
 	@$(BIN)/python -m bench.compare
 
+fuzz: $(READY) ## INPUTS=10000000 made inputs for every parser that meets the outside; half an hour (tests/fuzz/README.md)
+	@$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),10000000)
+
+fuzz-short: $(READY) ## the same with INPUTS=100000, 20 seconds at most; CI runs this
+	@$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),100000) --seconds 20
+
 lock: $(READY) ## make requirements.lock anew from pyproject.toml
 	@$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
 		--no-emit-options --extra dev --output-file requirements.lock pyproject.toml
+	@sed -i.old -E '/^atheris==[^ ]+ \\$$/s/ \\$$/ ; $(ATHERIS) \\/' requirements.lock && rm requirements.lock.old
 
 clean: ## remove what was set up and made
 	@rm -rf $(VENV) .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks var dist build

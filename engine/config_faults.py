@@ -34,6 +34,8 @@ from engine.options import (
 
 Loc = tuple[str | int, ...]
 
+MOST_CHARACTERS = 1000  # of a line; whole lists of what is allowed are shorter
+
 _NOTHING = object()
 _NUMERIC = (
     *("int_parsing", "int_type", "int_from_float", "float_parsing", "float_type", "finite_number"),
@@ -79,7 +81,13 @@ class Fault(NamedTuple):
 
 def fault_lines(faults: list[Fault], origins: Mapping[Loc, str], names: Mapping[Loc, str]) -> list[str]:
     """The lines, without repetitions. `origins`: places filled from the environment; `names`: those that could be."""
-    return list(dict.fromkeys(_line(fault, origins, names) for fault in faults))
+    return list(dict.fromkeys(_printable(_line(fault, origins, names)) for fault in faults))
+
+
+def _printable(line: str) -> str:
+    """One line, of bounded length: names and expressions in it are the file's, and may hold anything."""
+    text = "".join(character if character.isprintable() else "?" for character in line)
+    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
 
 
 def _line(fault: Fault, origins: Mapping[Loc, str], names: Mapping[Loc, str]) -> str:

@@ -89,9 +89,13 @@ class StateFile:
         raise ConfigError([f"CUELINE_STATE_DIR = {folder}: {fault}"])
 
     def rows(self, sql: str, *values: Any) -> Rows:
-        """Read, at once; only before `start`."""
+        """Read, at once; only before `start`. ConfigError where the file is damaged."""
         assert self._thread is None
-        return self._connection.execute(sql, values).fetchall()
+        try:
+            return self._connection.execute(sql, values).fetchall()
+        except (sqlite3.Error, ValueError) as error:  # the latter for text that is none
+            fault = f"{FILE_NAME} can't be read ({error}); mend it, or move it away to begin without it"
+            raise ConfigError([f"CUELINE_STATE_DIR: {fault}"]) from error
 
     def start(self, on_foreign: Callable[[], None] = lambda: None) -> None:
         """Begin to write; `on_foreign` is called after another process has written."""

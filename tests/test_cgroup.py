@@ -31,6 +31,9 @@ def write(root: Path, files: dict[str, str]) -> Path:
         ({"cpu.max": "400000 100000"}, V2, 4.0),  # a container: the host's path is not mounted
         ({"cpu.max": "garbage"}, V2, None),
         ({"cpu.max": "100000 0"}, V2, None),
+        ({"cpu.max": "² 1"}, V2, None),  # digits to Python, no number
+        ({"cpu.max": f"{'9' * 400} 1"}, V2, None),
+        ({"cpu.max": "50000 100000"}, "0::/a\0b\n", 0.5),
         ({"cpu/docker/abc/cpu.cfs_quota_us": "200000", "cpu/docker/abc/cpu.cfs_period_us": "100000"}, V1, 2.0),
         ({"cpu,cpuacct/cpu.cfs_quota_us": "100000", "cpu,cpuacct/cpu.cfs_period_us": "100000"}, V1, 1.0),
         ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, V1, None),
@@ -59,6 +62,7 @@ def test_this_process() -> None:
     [
         ({}, V2, None),
         ({"memory.max": "max"}, V2, None),
+        ({"memory.max": "²"}, V2, None),
         ({"kubepods/pod1/box/memory.max": "1073741824", "kubepods/memory.max": "536870912"}, V2, 536_870_912),
         ({"memory/docker/abc/memory.limit_in_bytes": "1048576"}, V1, 1_048_576),
         ({"memory/memory.limit_in_bytes": "9223372036854771712"}, V1, None),
@@ -72,3 +76,8 @@ def test_a_path_cannot_climb_out(tmp_path: Path) -> None:
     write(tmp_path, {"outside/cpu.max": "100000 100000"})
     (tmp_path / "root").mkdir()
     assert cpu_quota(tmp_path / "root", "0::/../outside\n") is None
+
+
+def test_a_file_that_is_not_text(tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_bytes(b"\xff\xfe")
+    assert cpu_quota(tmp_path, V2) is None

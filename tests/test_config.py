@@ -510,3 +510,44 @@ def test_the_phrases_of_labels_stand_where_nobody_says_others(tmp_path):
     with pytest.raises(ConfigError) as caught:
         phrases(CommandLine(labelled=("x" * 201,)))
     assert caught.value.faults[0].startswith("labels = ")
+
+
+def test_a_file_that_is_nested_without_end(tmp_path: Path) -> None:
+    path = written(tmp_path, f"a = {'[' * 5000}{']' * 5000}")
+    assert faults(path, **CREDENTIALS) == [f"{path}: not valid TOML: nested too deeply"]
+
+
+def test_numbers_that_no_machine_holds_are_shown_as_they_are(tmp_path: Path) -> None:
+    path = written(tmp_path, "[admin]\nport = 99999999999999999999999\n[outbox]\ncapacity = -99999999999999999999999\n")
+    told = faults(path, **CREDENTIALS)
+    assert [line.partition(":")[0] for line in told] == [
+        "admin.port = 99999999999999999999999",
+        "outbox.capacity = -99999999999999999999999",
+    ]
+
+
+def test_values_that_are_not_utf8_are_shown_with_question_marks() -> None:
+    (told,) = faults(**CREDENTIALS, CUELINE_PROFILE="fast\udcff")  # as the system hands over the byte 0xff
+    assert told.startswith('CUELINE_PROFILE = "fast?": must be ')
+    told = faults(**CREDENTIALS, TARGET_KEYWORD="stop,,\udcff")[-1]
+    assert told.startswith('TARGET_KEYWORD = "stop,,?": holds an empty phrase')
+
+
+@pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ("a{99999999999}", "the repetition number is too large"),
+        ("(" * 5000 + ")" * 5000, ""),
+    ],
+)
+def test_expressions_that_no_engine_takes(tmp_path: Path, expression: str, says: str) -> None:
+    rule = f"[[rules]]\nname = 'r'\nmatch = 'regex'\nhear = ['a']\nphrases = ['{expression}']"
+    told = faults(written(tmp_path, rule), **CREDENTIALS)
+    assert any("rules[0].phrases[0]" in line and f"not a regular expression: {says}" in line for line in told)
+    assert all(len(line) < 500 for line in told)
+
+
+def test_names_that_are_no_names_stay_on_their_line(tmp_path: Path) -> None:
+    told = faults(written(tmp_path, f'"a\\nb" = 1\n{"x" * 5000} = 2\n'), **CREDENTIALS)
+    assert told[0].startswith("a?b: unknown setting; known here: genesys, ")
+    assert (told[1][:5], len(told[1])) == ("xxxxx", 1000)

@@ -121,3 +121,10 @@ def test_faults_of_a_manifest(value, says):
     _, faults = manifest(value)
     assert faults[0].startswith(says)
     assert "\n" not in faults[0]
+
+
+def test_a_manifest_that_is_nested_without_end():
+    rows, faults = manifest(b"[" * 100_000)
+    assert rows == []
+    assert len(faults) == 1
+    assert faults[0].startswith("manifest.json: not {")

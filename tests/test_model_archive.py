@@ -59,6 +59,12 @@ def test_folders_of_their_own_are_kept(tmp_path: Path) -> None:
         (lambda z: z.writestr("m\\..\\evil", b"x"), "leaves its folder"),
         (lambda z: z.writestr("C:/evil", b"x"), "leaves its folder"),
         (linked, "is a link or a device"),
+        (lambda z: z.writestr("m//ok", b"x"), "'m//ok' comes twice"),
+        (lambda z: z.writestr("m/ok/below", b"x"), "'m/ok' is a file and a folder"),
+        (lambda z: z.writestr("m", b"x"), "'m' is a file and a folder"),
+        (lambda z: z.writestr("m/" + "n" * 256, b"x"), "has too long a name"),
+        (lambda z: z.writestr("m/" + "n/" * 600, b"x"), "has too long a name"),
+        (lambda z: z.writestr("m/x", b"x", zipfile.ZIP_LZMA), "in another way than deflate"),
         (lambda z: linked(z, stat.S_IFCHR), "is a link or a device"),
         (lambda z: z.writestr("m/big", b"\0" * (LIMIT + 1), zipfile.ZIP_DEFLATED), "unpacks to"),
         (lambda z: [z.writestr(f"m/{i}", b"") for i in range(MAX_ENTRIES)], "entries, more than"),
@@ -109,3 +115,22 @@ def test_flipped_bits(tmp_path: Path) -> None:
 def test_the_wrong_root_names_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no folder x; it holds: m"):
         unpacked(tmp_path, zipped(MODEL, "m"), "x")
+
+
+def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no folder x; it holds: m, x"):
+        unpacked(tmp_path, made(lambda z: z.writestr("x", b"a file")), "x")
+
+
+def test_a_name_that_is_not_the_text_it_claims_to_be(tmp_path: Path) -> None:
+    archive = made(lambda z: z.writestr("m/\u00e9", b"x")).replace("\u00e9".encode(), b"\xff\xff")
+    with pytest.raises(ModelError, match="broken"):
+        unpacked(tmp_path, archive)
+
+
+def test_an_entry_before_the_archives_beginning(tmp_path: Path) -> None:
+    archive = bytearray(made(lambda _: None))
+    end = archive.rindex(b"PK\x05\x06")
+    archive[end + 16 : end + 20] = struct.pack("<I", 2**31)  # where the list of entries begins
+    with pytest.raises(ModelError, match="broken"):
+        unpacked(tmp_path, bytes(archive))

@@ -70,3 +70,10 @@ def test_a_wrong_manifest(tmp_path: Path, text: str, words: str) -> None:
 def test_a_missing_manifest(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="No such file"):
         load_manifest(tmp_path / "none.toml")
+
+
+def test_a_manifest_that_is_nested_without_end(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.toml"
+    path.write_text(f"models = {'[' * 5000}{']' * 5000}")
+    with pytest.raises(ModelError, match=r"manifest\.toml: nested too deeply"):
+        load_manifest(path)

@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import get_args
+from math import isfinite
+from typing import Any, get_args
 
 import structlog
 
@@ -24,6 +25,7 @@ FOLLOWED_TABLES = (
         position_ms INTEGER, wall_s REAL, boot_s REAL, boot_id TEXT
     ) STRICT, WITHOUT ROWID""",
 )
+LONGEST_MS = 1 << 48  # nine thousand years
 ON_DISK_S = 2.0  # who asks waits for so long; a disk that takes nothing is told by /readyz
 
 _ADD = "INSERT OR REPLACE INTO followed VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -97,11 +99,20 @@ def _place(past: Past) -> tuple[int, float, float, str]:
     return past.position_ms, past.at.wall_s, past.at.boot_s, past.at.boot_id
 
 
+def _past(position_ms: Any, wall_s: Any, boot_s: Any, boot_id: Any) -> Past | None:
+    """The position; None where there is none, or no place in time: another hand or a bad disk wrote that."""
+    if not isinstance(position_ms, int) or not 0 <= position_ms <= LONGEST_MS or not isinstance(boot_id, str):
+        return None
+    if not all(isinstance(clock_s, float) and isfinite(clock_s) for clock_s in (wall_s, boot_s)):
+        return None
+    return Past(position_ms, Moment(wall_s, boot_s, boot_id))
+
+
 def _known(rows: Rows) -> list[Known]:
     known = []
     for conversation_id, source, _, position_ms, wall_s, boot_s, boot_id in rows:
-        past = None if position_ms is None else Past(position_ms, Moment(wall_s, boot_s, boot_id))
-        if source in get_args(Source):
+        past = _past(position_ms, wall_s, boot_s, boot_id)
+        if isinstance(conversation_id, str) and source in get_args(Source):
             known.append(Known(conversation_id, source, past))
         else:  # a later Cueline's
             log.warning("conversation of an unknown kind is left alone", conversation_id=conversation_id)

@@ -109,6 +109,17 @@ async def test_a_bad_body_is_told_what_was_wrong_and_what_is_allowed(admin: Admi
     assert not admin.registry.followed
 
 
+async def test_a_body_that_is_not_encoded_as_it_says(admin: Admin) -> None:
+    answer = await admin.http.post("/v1/conversations", data=b"abc", headers={"Content-Encoding": "gzip"})
+    problem = await problem_of(answer, 400)
+    assert problem["detail"] == "the body breaks off, or is not encoded as its headers say"
+
+
+async def test_a_body_that_is_nested_without_end(admin: Admin) -> None:
+    await problem_of(await admin.http.post("/v1/conversations", data=b"[" * 16_000), 400)
+    await problem_of(await admin.http.post("/v1/conversations", data=b'{"conversation_id":' * 800), 400)
+
+
 async def test_a_body_that_is_too_large(admin: Admin) -> None:
     problem = await problem_of(await admin.http.post("/v1/conversations", data=b"x" * (16 * 1024 + 1)), 413)
     assert "16384 bytes" in problem["detail"]
@@ -170,7 +181,9 @@ async def test_a_reader_that_comes_back_misses_nothing(admin: Admin) -> None:
     async with admin.http.get("/v1/events", headers={"Last-Event-ID": "3"}) as response:
         lines = await lines_of(response, 10)
     assert [line for line in lines if line.startswith("id")] == ["id: 4", "id: 5"]
-    await problem_of(await admin.http.get("/v1/events", headers={"Last-Event-ID": "x"}), 400)
+    for wrong in ("x", "²", "9" * 5000):
+        refusal = await problem_of(await admin.http.get("/v1/events", headers={"Last-Event-ID": wrong}), 400)
+        assert refusal["allowed"] == "1 to 18 digits"
 
 
 async def test_readers_are_bounded(admin: Admin) -> None:

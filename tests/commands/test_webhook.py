@@ -152,6 +152,7 @@ async def test_a_secret_that_is_none_stops_the_start_and_is_not_shown(session, s
         ("soon", None),
         ("²", None),
         ("9" * 5000, None),
+        ("1 Jan 99999999999 00:00:00 +9999", None),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value, seconds):

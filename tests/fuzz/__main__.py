@@ -72,7 +72,7 @@ def run(task: Task) -> Done:
     standing = Standing(0, 0.0, 0.0, 0.0, 0.0)
     interrupted = False
     try:
-        for standing in _told(ours):  # noqa: B007 - the last one counts
+        for standing in _told(ours):
             _show(f"{task.target.name:15} {standing.inputs:>10,} of {task.inputs:,} in {standing.seconds:.0f} s")
     except KeyboardInterrupt:
         interrupted = True
@@ -134,11 +134,14 @@ def row(done: Done) -> str:
 
 
 def _all(names: Sequence[str], inputs: int, seconds: float, folder: Path) -> int:
-    import atheris  # noqa: PLC0415 - not on every platform
+    import atheris
 
     print("Instrumenting engine ...", file=sys.stderr)
     with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(include=["engine"]):
-        from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - what is imported before is not instrumented
+        from tests.fuzz.targets import TARGETS
+    if unknown := set(names) - set(TARGETS):
+        print(f"no target {min(unknown)}; there are {', '.join(TARGETS)}", file=sys.stderr)
+        return 2
     targets = [TARGETS[name] for name in names or TARGETS]
     folder.mkdir(parents=True, exist_ok=True)
     counts = shares([target.weight for target in targets], inputs)
@@ -170,6 +173,13 @@ def _end_of(log: Path) -> str:
     return "\n".join(lines[begins[0] if begins else -30 :][:40])
 
 
+def _has_atheris() -> bool:
+    try:
+        return importlib.util.find_spec("atheris") is not None
+    except ValueError:  # told to be absent
+        return False
+
+
 def main() -> int:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
@@ -180,15 +190,17 @@ def main() -> int:
     parser.add_argument("--finds", type=Path, default=FINDS, help=f"folder for finds, default {FINDS}")
     said = parser.parse_args()
     if said.input:
-        from tests.fuzz.targets import TARGETS  # noqa: PLC0415 - not before it can be instrumented
+        from tests.fuzz.targets import TARGETS
 
-        for name in said.target or parser.error("--input needs --target"):
+        if not said.target or not set(said.target) <= set(TARGETS):
+            parser.error(f"--input needs --target: {', '.join(TARGETS)}")
+        for name in said.target:
             TARGETS[name].feed(said.input.read_bytes())
             print(f"{name}: taken, or refused as documented")
         return 0
     if said.inputs < 1 or said.seconds <= 0:
         parser.error("--inputs and --seconds are above 0")
-    if importlib.util.find_spec("atheris") is None:
+    if not _has_atheris():
         print(MISSING, file=sys.stderr)
         return 2
     return _all(said.target, said.inputs, said.seconds, said.finds)

@@ -85,7 +85,6 @@ TARGETS = (
     Target(
         *("rings", "chunks of any length through framer and ring", rings, ()),
         seeds=(b"\0\x24\x24\xff", b"\3" + bytes(range(0, 250, 7)), b"\1\xc8\xc9\xca\xcb\x24\xdc" * 3),
-        weight=2,
         most_bytes=64,
     ),
     Target(
@@ -115,7 +114,6 @@ TARGETS = (
             b"FORM",
             b"ID3",
         ),
-        weight=1,
         most_bytes=2048,
     ),
 )

@@ -109,9 +109,9 @@ def _resident_mb() -> float:
 
 def fuzz(task: Task, pipe: Connection) -> None:
     """Never returns: the process ends itself, or libFuzzer ends it at a find."""
-    import tempfile  # noqa: PLC0415 - its default is this process's alone
+    import tempfile
 
-    import atheris  # noqa: PLC0415 - not on every platform
+    import atheris
 
     name = task.target.name
     tempfile.tempdir = str(task.scratch)

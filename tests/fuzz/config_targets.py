@@ -1,18 +1,26 @@
 """What people write: the configuration's file and environment, model manifest, signing secrets, the simulator's faults."""
 
+import contextlib
+import ipaddress
+import socket
 from pathlib import Path
 
 from engine import config
 from engine.commands.signing import signed_headers, signing_key
+from engine.commands.targets import stays_inside
+from engine.commands.webhook import _url_of
+from engine.config_faults import MOST_CHARACTERS
 from engine.config_layers import ENVIRONMENT, SECRETS, TARGET_KEYWORD, WEBHOOK_SECRET, WEBHOOK_URL
 from engine.errors import ConfigError, ModelError
 from engine.model_manifest import load_manifest
+from engine.options import WebhookSink
 from engine.simulator.faults import FAULTS, parse_fault
 from tests.fuzz.target import Target, scratch
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = {"GENESYS_CLIENT_ID": "fuzz", "GENESYS_CLIENT_SECRET": "hush-hush-7391"}
-MOST_FAULT_CHARACTERS = 2000  # of one line that the user is shown: a value is cut, a list of what is allowed is not
+MOST_LINES = 8
+NO_HOSTS = [ipaddress.ip_network(text) for text in ("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")]
 NAMES = (*ENVIRONMENT, TARGET_KEYWORD, WEBHOOK_URL, WEBHOOK_SECRET, *(f"{name}_FILE" for name in SECRETS))
 
 
@@ -26,7 +34,7 @@ def file(data: bytes) -> None:
 def environment(data: bytes) -> None:
     """Lines of a number and a value: what that name of ours holds, as the system would hand it over."""
     environ = dict(CLIENT)
-    for line in data.split(b"\n"):
+    for line in data.split(b"\n", MOST_LINES)[:MOST_LINES]:
         name, value = NAMES[line[0] % len(NAMES) if line else 0], line[1:].replace(b"\0", b"")
         if name.endswith("_FILE"):
             scratch(name).write_bytes(value)
@@ -39,14 +47,19 @@ def environment(data: bytes) -> None:
 def _load(path: Path | None, environ: dict[str, str]) -> None:
     try:
         options = config.load(path, environ)
-        assert options.rules
-        assert any(sink.name == "log" for sink in options.sinks)
     except ConfigError as error:
-        assert error.faults
-        for line in error.faults:
-            assert CLIENT["GENESYS_CLIENT_SECRET"] not in line
-            assert len(line) < MOST_FAULT_CHARACTERS + 4 * len(str(path))
+        _check_faults(error.faults)
         raise
+    assert options.rules
+    assert any(sink.name == "log" for sink in options.sinks)
+
+
+def _check_faults(faults: list[str]) -> None:
+    assert faults
+    for line in faults:
+        assert CLIENT["GENESYS_CLIENT_SECRET"] not in line
+        assert len(line) <= MOST_CHARACTERS
+        assert line.isprintable()
 
 
 def manifest(data: bytes) -> None:
@@ -65,6 +78,16 @@ def secret(data: bytes) -> None:
     assert key
     headers = signed_headers(key, "conv-1/external/rule/1", 1, data)
     assert all(value.isascii() and value.isprintable() for value in headers.values())
+
+
+def url(data: bytes) -> None:
+    """A webhook's address. What the system's resolver would take for a number is not one that is refused."""
+    taken = _url_of(WebhookSink(name="w", url=data.decode("utf-8", "surrogateescape")))
+    assert taken.host
+    assert stays_inside(taken.host) in (True, False)
+    with contextlib.suppress(OSError):
+        number = ipaddress.IPv4Address(socket.inet_aton(taken.raw_host))
+        assert not any(number in network for network in NO_HOSTS)
 
 
 def fault(data: bytes) -> None:
@@ -104,7 +127,6 @@ TARGETS = (
             b"9" * 25,
             b"1979-05-27",
         ),
-        weight=1,
     ),
     Target(
         *("environment", "the environment's values", environment, (ConfigError,)),
@@ -116,7 +138,6 @@ TARGETS = (
             b"\x03\xff\n\x07/\xff",
         ),
         words=(b"\n", b",", b"https://", b"wss://", b"\xff", b"\xc3\xa9"),
-        weight=1,
         most_bytes=512,
     ),
     Target(
@@ -129,14 +150,30 @@ TARGETS = (
             b"models = 1\n",
         ),
         words=(b"[[models]]\n", b'name = "', b'source = "', b"rate = ", b"\n"),
-        weight=1,
         most_bytes=2048,
     ),
     Target(
         *("secret", "the webhook's signing secret", secret, (ValueError,)),
         seeds=(b"whsec_QUJD", b"whsec_", b"whsec_====", b"plain", b"", b"whsec_\xff", b"whsec_QUJ"),
         words=(b"whsec_", b"="),
-        weight=2,
+        weight=3,
+        most_bytes=256,
+    ),
+    Target(
+        *("url", "a webhook's address", url, (ConfigError, ValueError)),
+        seeds=(
+            b"http://localhost:8000/hook?token=1",
+            b"https://user:pass@example.org/",
+            b"http://169.254.169.254/latest",
+            b"http://0xA9FEA9FE/",
+            b"http://0251.0376.0251.0376:80/",
+            b"http://2852039166/",
+            b"http://[::ffff:169.254.169.254]/",
+            b"http://[fe80::1%25eth0]/",
+            b"http://0300.1/",
+            "http://ｌocalhost。/".encode(),
+        ),
+        words=(b"http://", b"0x", b"169.254.169.254", b".", b":", b"[", b"]", b"@", b"%2e", b"\xe3\x80\x82"),
         most_bytes=256,
     ),
     Target(

@@ -5,13 +5,18 @@ import math
 import os
 import shutil
 import zipfile
+from functools import cache
 from pathlib import Path
 
 from engine.cgroup import memory_limit_bytes, processors
-from engine.errors import ModelError
+from engine.errors import ConfigError, ModelError
+from engine.intake.followed import FOLLOWED_TABLES, Followed
+from engine.intake.past import Moment
 from engine.label_rows import rows_of_csv, rows_of_manifest
 from engine.model_archive import unpack
 from engine.speech.graph_file import graph_fault
+from engine.state_file import FILE_NAME, StateFile
+from tests.fuzz.realtime_targets import loop
 from tests.fuzz.target import Target, scratch
 
 LIMIT_BYTES = 100_000
@@ -56,6 +61,46 @@ def _unpack(data: bytes) -> None:
         assert size <= LIMIT_BYTES
 
 
+def state(data: bytes) -> None:
+    """The state file with bytes overwritten: two of place, one of length, then so many. Opened, read, or refused."""
+    home = scratch("state")
+    home.mkdir()
+    try:
+        image = bytearray(_state_file())
+        while len(data) > 3:
+            at, length = int.from_bytes(data[:2]) % len(image), 1 + data[2] % 32
+            image[at : at + length] = data[3 : 3 + length]
+            data = data[3 + length :]
+        (home / FILE_NAME).write_bytes(image)
+        _take_up(home)
+    finally:
+        shutil.rmtree(home)
+
+
+def _take_up(home: Path) -> None:
+    opened = StateFile.open(home, FOLLOWED_TABLES)
+    try:
+        for known in Followed().begin(opened):
+            assert known.past is None or known.past.position_now_ms(Moment(2e9, 5.0, "boot")) >= known.past.position_ms
+    finally:
+        loop().run_until_complete(opened.close(0))
+
+
+@cache
+def _state_file() -> bytes:
+    """Two conversations."""
+    home = scratch("state-made")
+    home.mkdir()
+    opened = StateFile.open(home, FOLLOWED_TABLES)
+    rows = [
+        ("conv-1", "realtime", 1.8e9, 1000, 1.8e9, 3.0, "boot"),
+        ("conv-2", "realtime", 1.8e9, None, None, None, None),
+    ]
+    opened._connection.executemany("INSERT INTO followed VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    loop().run_until_complete(opened.close(0))
+    return (home / FILE_NAME).read_bytes()
+
+
 def graph(data: bytes) -> None:
     """The head of a decoding graph."""
     path = scratch("model.graph")
@@ -95,7 +140,7 @@ def control_groups(data: bytes) -> None:
     count = processors(affinity=4, root=root, membership=told)
     assert 1 <= count <= 4
     limit = memory_limit_bytes(root, told)
-    assert limit is None or (0 <= limit and math.isfinite(limit))
+    assert limit is None or (limit >= 0 and math.isfinite(limit))
 
 
 def _zip(*names: str, body: bytes = b"body") -> bytes:
@@ -129,7 +174,6 @@ TARGETS = (
             b"PK\5\6" + bytes(18),
         ),
         words=(b"PK\1\2", b"PK\3\4", b"PK\5\6", b"PK\6\6", b"PK\6\7", b"m/"),
-        weight=1,
         most_bytes=1024,
     ),
     Target(
@@ -144,14 +188,18 @@ TARGETS = (
             b"\1m/" + b"n" * 300,
         ),
         words=(b"m/", b"../", b"//", b"/./", b"\n\1", b"C:"),
-        weight=1,
         most_bytes=512,
+    ),
+    Target(
+        *("state", "the state file, overwritten in places", state, (ConfigError,)),
+        seeds=(b"\0\0\0X", b"\0\x60\3\0\0\0\x63", b"\x20\0\x1f" + bytes(32), b"\x1f\x9f\x08\x7f\xf0" + bytes(7)),
+        words=(b"\x10\0", b"\x1f\xe0", b"\0\x1c", b"\x7f\xf0\0\0", b"\0\x40"),
+        most_bytes=128,
     ),
     Target(
         *("graph", "the head of a decoding graph", graph, ()),
         seeds=(_graph(b"const", 3), _graph(b"vector", 2**62), _NESTED, b"", b"\xd6\xfd\xb2\x7e\xff\xff\xff\x7f"),
         words=(0x7EB2FDD6.to_bytes(4, "little"), _ADD_ON, b"const", b"vector", b"\xff\xff\xff\x7f"),
-        weight=2,
         most_bytes=512,
     ),
     Target(
@@ -163,7 +211,7 @@ TARGETS = (
             b'file,phrase\n"a',
         ),
         words=(b"file", b"phrase", b"start_ms", b"end_ms", b"channel", b"external", b'"', b",", b"\n", b"\r"),
-        weight=1,
+        weight=2,
         most_bytes=1024,
     ),
     Target(
@@ -174,7 +222,7 @@ TARGETS = (
             b"[" * 3000,
         ),
         words=(b'"calls":', b'"file":', b'"said":', b'"phrase":', b'"start_ms":', b'"end_ms":', b"9" * 30),
-        weight=2,
+        weight=3,
         most_bytes=4096,
     ),
     Target(
@@ -187,7 +235,6 @@ TARGETS = (
             b"0::/a\xffb/../c\x009" + b"9" * 400 + b" 1\0\xff",
         ),
         words=(b"0::/", b"cpu", b"memory", b"max", b"\0", b"100000", "²".encode()),
-        weight=1,
         most_bytes=1024,
     ),
 )

@@ -5,6 +5,7 @@
 """
 
 import atexit
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
@@ -28,10 +29,8 @@ class Target:
 
     def feed(self, data: bytes) -> None:
         """One input. Returns where the parser took it or refused it as documented; all else is raised."""
-        try:
+        with contextlib.suppress(*self.documented):
             self.take(data)
-        except self.documented:
-            pass
 
 
 def memory() -> Path | None:

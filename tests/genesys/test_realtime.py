@@ -113,6 +113,14 @@ def test_waiting_has_no_end_while_listening():
         session(State.LISTENING).wait_over()
 
 
+@pytest.mark.parametrize("kind", ["7", "null", '{"audio":1}', "[" * 1000 + "]" * 1000])
+def test_a_first_answer_whose_type_is_no_text(kind):
+    talk = session()
+    assert talk.receive(f'{{"type":{kind}}}') == (
+        Rejected("connect", 0, "answered with a message without a type", None),
+    )
+
+
 @pytest.mark.parametrize("kind", ["welcome", "audio", "subscribed"])
 def test_anything_but_connected_is_a_rejection_of_connect(kind):
     talk = session()

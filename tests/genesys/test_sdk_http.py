@@ -97,11 +97,17 @@ def test_rate_limits_far_away_or_garbled_are_not_told():
     names = ("inin-ratelimit-count", "inin-ratelimit-allowed", "inin-ratelimit-reset")
     assert limit_of(HTTPHeaderDict(zip(names, ("239", "300", "1"), strict=True))) is None
     assert limit_of(HTTPHeaderDict(zip(names, ("x", "300", "1"), strict=True))) is None
+    assert limit_of(HTTPHeaderDict(zip(names, ("9" * 16, "300", "1"), strict=True))) is None  # JSON holds 64 bits
+    assert limit_of(HTTPHeaderDict(zip(names, ("1", "9" * 400, "1"), strict=True))) is None
 
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("3", 3), (" 0.5 ", 0.5), ("-1", None), ("inf", None), ("nan", None), ("soon", None), ("", None)],
+    [
+        *[("3", 3), (" 0.5 ", 0.5), ("-1", None), ("inf", None), ("nan", None), ("soon", None), ("", None)],
+        ("Wed, 21 Oct 20262 07:28:00 GMT", None),
+        ("1 Jan 99999999999 00:00:00 +9999", None),
+    ],
 )
 def test_retry_after_in_seconds(header, seconds):
     assert retry_after_s(HTTPHeaderDict({"retry-after": header})) == seconds

@@ -62,6 +62,7 @@ def test_jitter_only_lengthens(asked_s):
         ("soon", None),
         ("-1", None),
         ("", None),
+        ("1 Jan 99999999999 00:00:00 +9999", None),
     ],
 )
 def test_retry_after_header(value, seconds):

@@ -29,7 +29,8 @@ def test_faults_are_read_from_text(text, fields):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "api_500:", "api_500:0", "api_500:x", "api_500@", "api_500+", "api 500", "api_500:1:2"]
+    "text",
+    ["silence+\u0663", "", "api_500:", "api_500:0", "api_500:x", "api_500@", "api_500+", "api 500", "api_500:1:2"],
 )
 def test_wrong_text_says_what_to_write(text):
     with pytest.raises(ConfigError, match=r"NAME\[\+AFTER_MS\]\[:COUNT\]"):
@@ -92,3 +93,12 @@ def test_everything_armed_strikes_exactly_its_count(faults):
             struck.append(found[0])
     assert sorted(struck) == sorted(name for name, count in faults for _ in range(count))
     assert all(each.left == 0 for each in armed.report())
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("silence:" + "9" * 5000, "count: "), ("silence+" + "9" * 400, "after_ms: ")]
+)
+def test_numbers_that_are_too_large_are_named(text, says):
+    with pytest.raises(ConfigError, match=says) as caught:
+        parse_fault(text)
+    assert len(str(caught.value)) < 300

@@ -58,3 +58,13 @@ def test_other_files_are_no_graphs(tmp_path_factory: pytest.TempPathFactory, dat
 @given(st.binary(max_size=100))
 def test_nonsense_after_the_first_word_raises_nothing(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     fault_of(tmp_path_factory.mktemp("nonsense"), struct.pack("<I", 0x7EB2FDD6) + data)
+
+
+def test_graphs_around_graphs_without_end(tmp_path: Path) -> None:
+    around = header(b"olabel", 0, 0) + struct.pack("<i", 446681434)
+    assert fault_of(tmp_path, around * 3 + header(b"const", 9, 9)) == "is cut short"
+    assert fault_of(tmp_path, around * 5000) == ""  # too deep to be sized
+
+
+def test_a_kinds_name_of_two_gigabytes_is_not_made_room_for(tmp_path: Path) -> None:
+    assert fault_of(tmp_path, struct.pack("<Ii", 0x7EB2FDD6, 2**31 - 1) + b"const") == "is cut short"
