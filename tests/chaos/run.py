@@ -101,6 +101,8 @@ class Run:
         lost = len(self._found.account.of(Fate.LOST)) if self._found.account else 0
         self._tell(f"fault {fault.number + 1} of {of}: {kind.name}; lost so far: {lost}")
         self._held.add(target or kind.name)
+        if kind.prepare:
+            await kind.prepare(self._plant)
         struck = Injected(
             number=fault.number,
             kind=kind.name,
