@@ -29,6 +29,13 @@ def cpu_seconds(pid: int) -> float:
     return sum(stats[each].cpu_s for each in _tree(pid, stats))
 
 
+def process_tree(pid: int) -> Iterator[tuple[int, int]]:
+    """The process and its descendants, each with its parent."""
+    stats = _stats()
+    for each in _tree(pid, stats):
+        yield each, stats[each].parent
+
+
 def own_cpu_seconds(pid: int) -> float:
     """CPU seconds of the process alone; 0 where it is gone."""
     text = _text(PROC / str(pid) / "stat")

@@ -31,6 +31,7 @@ class Reading:
     vad_s: float = 0.0  # CPU
     ipc_s: float = 0.0  # CPU
     utilization: float = 0.0  # of the busiest shard
+    recognizers: int = 0
     frame_latency: Buckets = ()
 
     @property
@@ -64,6 +65,7 @@ def read_metrics(text: str) -> Reading:
         vad_s=sums["cueline_vad_seconds_total"],
         ipc_s=sums["cueline_worker_ipc_seconds_total"],
         utilization=utilization,
+        recognizers=int(sums["cueline_recognizers"]),
         frame_latency=tuple(sorted(buckets.items())),
     )
 

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from engine.demo.interrupts import Interrupts
 from engine.errors import DemoError
-from tests.chaos.figures import added, faults_found, rows
+from tests.chaos.figures import costs_of, faults_found, rows
 from tests.chaos.kinds import KINDS
 from tests.chaos.run import CALM_S, ChaosOptions, Found, chaos
 from tests.chaos.schedule import planned
@@ -91,11 +91,11 @@ def _tell(found: Found, calls: int, seed: int, report: Path | None) -> int:
         return NOT_AS_IT_SHOULD
     console = Console(width=max(120, Console().width))
     table = rows(found.known.faults, found.account, KINDS)
-    costs = added(found.known, found.account)
-    problems = list(faults_found(table, found.account, found.course, costs[0]))
+    costs = costs_of(found.known, found.account)
+    problems = list(faults_found(table, found.account, found.course, costs.own))
     seconds = (time.monotonic_ns() - found.begun_ns) / 1e9
     console.print(table_of(f"{len(found.known.faults)} faults, seed {seed}", table))
-    for line in sentences(found.account, *costs, calls, seconds):
+    for line in sentences(found.account, costs, calls, seconds):
         console.print(line, highlight=False, soft_wrap=True)
     for line in problems or ["Nothing lost, nothing twice, everything recovered."]:
         console.print(line, highlight=False, soft_wrap=True, style="bold red" if problems else "bold green")

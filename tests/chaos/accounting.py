@@ -1,7 +1,7 @@
 """What was spoken against what was delivered, and which fault is to blame. Pure: clocks and places come as numbers.
 
 A phrase is *heard* when a delivery of its conversation and words puts its end near the moment at which it was spoken; places
-in the engine's own audio are not used, since a restarted engine may count from elsewhere. It is *excused* when its audio was
+in the engine's own audio count as differences only, since a restarted engine may begin elsewhere. It is *excused* when its audio was
 not wholly sent to one open subscription and a fault that cuts audio explains the gap; or when its receiver refused the
 command for good. Everything else is *lost*. A delivery is the first receipt of its idempotency key that the receiver took;
 a key that is taken again is *redelivered* where the engine could not know of the first time, and a *duplicate* otherwise.
@@ -17,9 +17,9 @@ from typing import Literal
 
 NS_PER_MS = 1_000_000
 EARLY_NS = 1000 * NS_PER_MS  # a delivery's idea of the phrase's end against ours
-LATE_NS = (
-    12_000 * NS_PER_MS
-)  # what a hung worker, or a restart, may delay it; phrases of one call recur after 25 s at least
+PUNCTUAL_NS = 1500 * NS_PER_MS  # one that comes no later is known by its moment alone
+LATE_NS = 12_000 * NS_PER_MS  # what a hung worker may delay it; a phrase recurs in its call after 25 s at least
+PLACE_MS = 1500  # a late one's idea of the phrase's end in the audio against ours
 LEAD_MS = 300  # of a subscription's first audio: the recognizer has no past there
 TAIL_MS = 200  # of a subscription's last audio: a connection that breaks takes along what was under way
 HEARING_NS = 1500 * NS_PER_MS  # from a phrase's last sound to its command; until then a killed supervisor forgets it
@@ -53,6 +53,7 @@ class Receipt:
     phrase: str
     spotted_ns: int
     end_ns: int  # the phrase's, as the engine has it: spotted, less how far its audio had gone on
+    end_ms: float  # the same in its audio
     received_ns: int
     taken: bool
     status: int | None
@@ -156,45 +157,76 @@ def account(known: Happenings) -> Account:
         groups[receipt.key].append(receipt)
     firsts = {key: next((each for each in group if each.taken), None) for key, group in groups.items()}
     deliveries = sorted(filter(None, firsts.values()), key=lambda each: each.received_ns)
-    matched, twice, false = _matched(known.spoken, deliveries)
+    matching = _Matching(known.spoken)
+    matching.give(deliveries)
+    matched = matching.found
     refusals = [group[-1] for key, group in groups.items() if not firsts[key] and group[-1].status == PERMANENT]
-    refused, _, _ = _matched([each for each in known.spoken if each not in matched], refusals)
+    refusing = _Matching([each for each in known.spoken if each not in matched])
+    refusing.give(refusals)
     again = [(group, firsts[key]) for key, group in groups.items() if firsts[key]]
     repeated = [(first, each) for group, first in again for each in group if each.taken and each is not first]
     legit = [(each, blame(each, known)) for first, each in repeated if _unknown(first, each, groups[each.key], known)]
     excused = {each.received_ns for each, _ in legit}
     by_key = [each for _, each in repeated if each.received_ns not in excused]
-    fates = (_fate(each, matched.get(each), refused.get(each), known) for each in known.spoken)
+    fates = (_fate(each, matched.get(each), refusing.found.get(each), known) for each in known.spoken)
     return Account(
         phrases=tuple(each for each in fates if each.spoken.end_ns <= known.judged_ns or each.fate is Fate.HEARD),
         duplicates=tuple(
-            [Duplicate(each, "phrase", blame(each, known)) for each in twice]
+            [Duplicate(each, "phrase", blame(each, known)) for each in matching.twice]
             + [Duplicate(each, "key", blame(each, known)) for each in by_key]
         ),
         redelivered=tuple(legit),
-        false=tuple(false),
+        false=tuple(matching.false),
         unsigned=sum(not each.signature_ok for each in known.receipts),
     )
 
 
-def _matched(
-    spoken: Iterable[Spoken], deliveries: Iterable[Receipt]
-) -> tuple[dict[Spoken, Receipt], list[Receipt], list[Receipt]]:
-    """Each delivery's phrase, the nearest that fits and none has had; those for a phrase that has one; those for none."""
-    places: dict[tuple[str, str], list[Spoken]] = defaultdict(list)
-    for each in spoken:
-        places[each.conversation_id, each.phrase].append(each)
-    matched: dict[Spoken, Receipt] = {}
-    twice, false = [], []
-    for delivery in deliveries:
-        here = places.get((delivery.conversation_id, delivery.phrase), [])
-        fitting = [each for each in here if -EARLY_NS <= delivery.end_ns - each.end_ns <= LATE_NS]
-        free = [each for each in fitting if each not in matched]
+class _Matching:
+    """Each delivery's phrase: the nearest that fits and none has had.
+
+    One that comes when it is due fits by its moment. A late one (from a worker that hung, say) fits by its place in the
+    engine's audio, too: what that is ahead of ours is known from the call's nearest delivery in time that was not late.
+    """
+
+    def __init__(self, spoken: Iterable[Spoken]) -> None:
+        self._places: dict[tuple[str, str], list[Spoken]] = defaultdict(list)
+        for each in spoken:
+            self._places[each.conversation_id, each.phrase].append(each)
+        self._ahead: dict[str, list[tuple[int, float]]] = defaultdict(list)  # by call: when, and by how many ms
+        self.found: dict[Spoken, Receipt] = {}
+        self.twice: list[Receipt] = []
+        self.false: list[Receipt] = []
+
+    def give(self, deliveries: Sequence[Receipt]) -> None:
+        """Match these, in this order, the punctual ones first."""
+        late = [each for each in deliveries if not self._give(each, self._punctual(each))]
+        for each in late:
+            fitting = self._late(each)
+            if not self._give(each, fitting):
+                self.false.append(each)
+
+    def _give(self, delivery: Receipt, fitting: list[Spoken]) -> bool:
+        free = [each for each in fitting if each not in self.found]
         if free:
-            matched[min(free, key=lambda each: abs(delivery.end_ns - each.end_ns))] = delivery
-        else:
-            (twice if fitting else false).append(delivery)
-    return matched, twice, false
+            best = min(free, key=lambda each: abs(delivery.end_ns - each.end_ns))
+            self.found[best] = delivery
+            self._ahead[delivery.conversation_id].append((delivery.end_ns, delivery.end_ms - best.end_ms))
+        elif fitting:
+            self.twice.append(delivery)
+        return bool(fitting)
+
+    def _punctual(self, delivery: Receipt) -> list[Spoken]:
+        here = self._places.get((delivery.conversation_id, delivery.phrase), ())
+        return [each for each in here if -EARLY_NS <= delivery.end_ns - each.end_ns <= PUNCTUAL_NS]
+
+    def _late(self, delivery: Receipt) -> list[Spoken]:
+        here = self._places.get((delivery.conversation_id, delivery.phrase), ())
+        fitting = [each for each in here if PUNCTUAL_NS < delivery.end_ns - each.end_ns <= LATE_NS]
+        known = self._ahead.get(delivery.conversation_id)
+        if not known:
+            return fitting
+        _, ahead_ms = min(known, key=lambda each: abs(each[0] - delivery.end_ns))
+        return [each for each in fitting if abs(delivery.end_ms - ahead_ms - each.end_ms) <= PLACE_MS]
 
 
 def _unknown(first: Receipt, again: Receipt, group: Sequence[Receipt], known: Happenings) -> bool:

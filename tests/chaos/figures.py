@@ -1,5 +1,6 @@
 """The account as rows by kind of fault, the latency that a worker's death costs, and the verdict. Pure."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -74,24 +75,39 @@ def lag_ms(phrase: Phrase) -> float:
     return (phrase.delivery.spotted_ns - phrase.spoken.end_ns) / NS_PER_MS
 
 
-def added(known: Happenings, found: Account) -> tuple[Added, Added]:
-    """What workers' deaths cost: their own calls, and the other shards' calls at the same moments."""
-    heard = found.of(Fate.HEARD)
-    first_ns = min((fault.at_ns for fault in known.faults), default=0)
-    peace: dict[tuple[str, str], list[float]] = {}
-    for phrase in heard:
-        if phrase.spoken.end_ns + HEARING_NS < first_ns:
-            peace.setdefault((phrase.spoken.recording, phrase.spoken.phrase), []).append(lag_ms(phrase))
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What workers' deaths cost their own calls and, at the same moments, the other shards' calls.
+
+    `peace` is how much phrases that met no fault differ from one time to the next.
+    """
+
+    own: Added
+    others: Added
+    peace: Added
+
+
+def costs_of(known: Happenings, found: Account) -> Costs:
+    """Each phrase's lag against the median of the same phrase of the same recording where it met no fault."""
+    peace: dict[tuple[str, str], list[float]] = defaultdict(list)
+    met: list[tuple[Phrase, list[Injected]]] = []
+    for phrase in found.of(Fate.HEARD):
+        near = [fault for fault in known.faults if _meets(fault, phrase)]
+        if near:
+            met.append((phrase, near))
+        else:
+            peace[phrase.spoken.recording, phrase.spoken.phrase].append(lag_ms(phrase))
+    usual = {key: median(lags) for key, lags in peace.items()}
     own: list[float] = []
     others: list[float] = []
-    for phrase in heard:
-        usual = peace.get((phrase.spoken.recording, phrase.spoken.phrase))
-        near = [fault for fault in known.faults if usual and _meets(fault, phrase)]
-        if usual and near and all(fault.kind in DEATHS for fault in near):
+    for phrase, near in met:
+        key = phrase.spoken.recording, phrase.spoken.phrase
+        if key in usual and all(fault.kind in DEATHS for fault in near):
             shard = known.shard_at(phrase.spoken.conversation_id, near[0].at_ns)
             mine = any(fault.shard == shard for fault in near)
-            (own if mine else others).append(lag_ms(phrase) - median(usual))
-    return Added.of(own), Added.of(others)
+            (own if mine else others).append(lag_ms(phrase) - usual[key])
+    quiet = [lag - usual[key] for key, lags in peace.items() for lag in lags if len(lags) > 1]
+    return Costs(Added.of(own), Added.of(others), Added.of(quiet))
 
 
 def _meets(fault: Injected, phrase: Phrase) -> bool:
@@ -109,24 +125,30 @@ class Course:
     calm_missed: Sequence[str]  # phrases not heard before the first fault
     left_behind: Sequence[str]  # processes, shared memory
     not_resumed: int  # conversations that a restarted engine did not take up by itself
+    unreadable: int  # requests at the receiver that were no commands
+    dropped_frames: int
 
 
 def faults_found(table: Sequence[Row], found: Account, course: Course, deaths: Added) -> Iterator[str]:
     """Sentences: what is not as it has to be; none where all is well."""
-    lost, doubled = len(found.of(Fate.LOST)), len(found.duplicates)
-    if lost:
-        yield f"{lost} phrases were lost."
-    if doubled:
-        yield f"{doubled} deliveries were duplicates."
-    if found.unsigned:
-        yield f"{found.unsigned} requests were not signed as they should be."
+    lost = len(found.of(Fate.LOST))
+    numbers = (
+        (lost, "phrases were lost."),
+        (len(found.duplicates), "deliveries were duplicates."),
+        (found.unsigned, "requests were not signed as they should be."),
+        (course.unreadable, "requests at the receiver were no commands."),
+        (course.not_resumed, "conversations were not resumed by a restarted engine."),
+        (
+            lost and course.dropped_frames,
+            "frames were dropped; a machine too busy for so many calls drops some, too (--calls).",
+        ),
+    )
+    yield from (f"{number} {what}" for number, what in numbers if number)
     if course.calm_missed:
         yield f"Missed before any fault: {', '.join(course.calm_missed)}. The chaos is not to blame; the load may be too high."
     for row in table:
         if row.unrecovered:
             yield f"{row.kind}: {row.unrecovered} of {row.injected} never recovered."
-    if course.not_resumed:
-        yield f"{course.not_resumed} conversations were not resumed by a restarted engine."
     if course.left_behind:
         yield f"Left behind: {', '.join(course.left_behind)}."
     if deaths.p95 is not None and deaths.p95 > ADDED_P95_MS:

@@ -29,6 +29,7 @@ HOG_S = 2.0
 WEBHOOK_S = 2.0
 STRUCK_S = 10.0  # a receiver waits so long for somebody to strike
 REFUSING_S = 1.5
+OWING_S = 4.0
 ALL_FRAMES = "cueline_frames_total"
 
 
@@ -44,6 +45,7 @@ class Kind:
     cuts: bool = False  # audio may be missing
     forgets: bool = False  # the supervisor's memory is gone
     alone: bool = False  # the next fault waits for its recovery
+    prepare: Callable[[Plant], Awaitable[None]] | None = None  # before the moment that counts as the fault's
 
 
 # calls
@@ -165,6 +167,7 @@ async def _supervisor_stop(plant: Plant, _: str) -> Recovered:
 async def _supervisor_kill(plant: Plant, _: str) -> Recovered:
     killed_ns = time.monotonic_ns()
     os.kill(plant.engine_pid, signal.SIGKILL)
+    plant.receiver.mode = "well"
     await plant.restart_killed_engine()
     flowing = await plant.resumed(killed_ns)
 
@@ -172,6 +175,12 @@ async def _supervisor_kill(plant: Plant, _: str) -> Recovered:
         return flowing
 
     return recovered
+
+
+async def _owing(plant: Plant) -> None:
+    """Let commands pile up that the engine owes: its receiver refuses all of them for a while."""
+    plant.receiver.mode = "500"
+    await asyncio.sleep(OWING_S)
 
 
 async def _hog(plant: Plant, _: str) -> Recovered:
@@ -251,6 +260,8 @@ KINDS: dict[str, Kind] = {
         Kind("supervisor_stop", "SIGSTOP to the supervisor, SIGCONT after 0.5 s", "each shard takes frames", "all", _supervisor_stop),
         Kind("supervisor_kill", "SIGKILL to the supervisor, then a start with the same state directory",
              "every call's audio flows to the new one", "all", _supervisor_kill, cuts=True, forgets=True, alone=True),
+        Kind("supervisor_kill_owing", "the same, after its receiver has refused everything for 4 s",
+             "every call's audio flows to the new one", "all", _supervisor_kill, cuts=True, forgets=True, alone=True, prepare=_owing),
         Kind("cpu_hog", "a busy process beside for 2 s", "nothing waits in the rings", "all", _hog),
         _call("platform_kill", "SIGKILL to the platform process, and a call's connection breaks", _platform_kill, cuts=True),
         _call("drop", "a call's connection breaks, without a close", _stream("drop_mid_call"), cuts=True),

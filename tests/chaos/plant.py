@@ -90,6 +90,7 @@ class Plant:
         self._engine_stack = AsyncExitStack()
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
         self._shards: dict[str, list[tuple[int, int | None]]] = defaultdict(list)
+        self._dropped: dict[str, float] = {}  # by engine
         self.workers: dict[int, int] = {}  # the latest generation's process ids by shard
 
     async def start(self, stack: AsyncExitStack, calls: int) -> None:
@@ -229,6 +230,12 @@ class Plant:
                 if sample.name == name:
                     found[sample.labels.get("shard", "")] += sample.value
         return found
+
+    async def dropped_frames(self) -> int:
+        """Frames lost on the way so far, over all engines."""
+        with contextlib.suppress(ConnectionError):
+            self._dropped[self.engine_url] = sum((await self.samples("cueline_frames_dropped_total")).values())
+        return int(sum(self._dropped.values()))
 
     async def _request(self, method: str, url: str, body: object = None) -> tuple[int, Any]:
         try:

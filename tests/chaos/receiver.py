@@ -123,6 +123,7 @@ def _receipt(event: dict[str, Any], received_ns: int, signed: bool) -> _Unanswer
         phrase=data["phrase"],
         spotted_ns=spotted_ns,
         end_ns=spotted_ns - behind_ms * NS_PER_MS,
+        end_ms=data["phrase_end_ms"],
         received_ns=received_ns,
         signature_ok=signed,
     )

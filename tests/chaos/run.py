@@ -48,12 +48,13 @@ class Found:
     left_behind: list[str] = field(default_factory=list)
     not_resumed: int = 0
     unreadable: int = 0
+    dropped_frames: int = 0
     begun_ns: int = field(default_factory=time.monotonic_ns)
 
     @property
     def course(self) -> Course:
         """What the verdict needs besides the account."""
-        return Course(self.calm_missed, self.left_behind, self.not_resumed)
+        return Course(self.calm_missed, self.left_behind, self.not_resumed, self.unreadable, self.dropped_frames)
 
 
 Tell = Callable[[str], None]
@@ -100,6 +101,8 @@ class Run:
         lost = len(self._found.account.of(Fate.LOST)) if self._found.account else 0
         self._tell(f"fault {fault.number + 1} of {of}: {kind.name}; lost so far: {lost}")
         self._held.add(target or kind.name)
+        if kind.prepare:
+            await kind.prepare(self._plant)
         struck = Injected(
             number=fault.number,
             kind=kind.name,
@@ -152,16 +155,18 @@ class Run:
         now_ns = time.monotonic_ns()
         found = self._found
         found.known = Happenings(
-            spoken=[each for call in calls for each in spoken_in(call, until_ns)],
+            spoken=[each for call in calls for each in spoken_in(call, now_ns)],
             receipts=tuple(self._plant.receiver.receipts),
             faults=tuple(found.faults),
             gaps={call.conversation_id: gaps_in(call, now_ns) for call in calls},
             started_ns={call.conversation_id: call.started_ns for call in calls if call.started_ns is not None},
             shard_at=self._plant.shard_at,
+            judged_ns=until_ns,
         )
         found.account = account(found.known)
         found.not_resumed = self._plant.not_resumed
         found.unreadable = self._plant.receiver.unreadable
+        found.dropped_frames = await self._plant.dropped_frames()
 
 
 def spoken_in(call: ChaosCall, until_ns: int) -> list[Spoken]:

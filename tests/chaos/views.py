@@ -9,7 +9,7 @@ from rich.table import Table
 
 from engine.scoring import percentile
 from tests.chaos.accounting import NS_PER_MS, Account, Fate, Happenings
-from tests.chaos.figures import Added, Row
+from tests.chaos.figures import Added, Costs, Row
 
 COLUMNS = (
     "injected",
@@ -53,14 +53,17 @@ def _sum(found: Sequence[Row]) -> Row:
     return Row(kind="all", recovered_ms=tuple(ms for row in found for ms in row.recovered_ms), **sums)
 
 
-def sentences(found: Account, own: Added, others: Added, calls: int, seconds: float) -> list[str]:
+def sentences(found: Account, costs: Costs, calls: int, seconds: float) -> list[str]:
     """What the table does not say."""
-    heard, said = len(found.of(Fate.HEARD)), len(found.phrases)
+    heard, no_audio, refused = (len(found.of(fate)) for fate in (Fate.HEARD, Fate.NO_AUDIO, Fate.REFUSED))
+    first = (
+        f"{calls} calls for {seconds:.0f} s: {len(found.phrases)} phrases spoken, {heard} delivered, {no_audio} not heard for "
+        f"want of audio, {refused} refused for good by their receiver; {len(found.false)} commands for what nobody said."
+    )
     return [
-        f"{calls} calls for {seconds:.0f} s: {said} phrases spoken, {heard} delivered, "
-        f"{len(found.of(Fate.NO_AUDIO))} not heard for want of audio, {len(found.of(Fate.REFUSED))} refused for good by their receiver; "
-        f"{len(found.false)} commands for what nobody said.",
-        f"Latency that a worker's death adds: its own calls {_added(own)}; the other shards' calls meanwhile {_added(others)}.",
+        first,
+        f"Latency that a worker's death adds to its own calls: {_added(costs.own)}.",
+        f"To the other shards' calls meanwhile: {_added(costs.others)}; phrases that met no fault: {_added(costs.peace)}.",
     ]
 
 
@@ -74,7 +77,7 @@ def document(
     known: Happenings,
     found: Account,
     table: Sequence[Row],
-    added: tuple[Added, Added],
+    costs: Costs,
     problems: Sequence[str],
     seed: int,
 ) -> dict[str, Any]:
@@ -89,7 +92,7 @@ def document(
         "false": len(found.false),
         "problems": list(problems),
         "rows": [asdict(row) for row in table],
-        "added_ms": {"own": asdict(added[0]), "others": asdict(added[1])},
+        "added_ms": asdict(costs),
         "not_heard": [
             asdict(phrase.spoken)
             | {"fate": phrase.fate.value, "blamed": phrase.blamed.kind if phrase.blamed else None}
