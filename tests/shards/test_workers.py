@@ -153,7 +153,7 @@ class TestDeath:
         assert commands(ear, "a") == commands(ear, "b") == names(call)
 
     async def test_counters_only_grow_over_a_restart(self, ear):
-        gauges = {Cell.HEARTBEAT_NS, Cell.GENERATION, Cell.RECOGNIZERS}
+        gauges = {Cell.HEARTBEAT_NS, Cell.HEARING, Cell.HEARING_AT, Cell.RECOGNIZERS}
         call = recording(1)
         async with running_pool(ear) as pool:
             feed = pool.lease("a", ONE).feed("external")
@@ -269,7 +269,7 @@ class TestForkServer:
             await until(lambda: shard.generation == 2)
             await until(lambda: not alive(old))
             assert shard.state is ShardState.STARTING
-            shard.arena.cells[Cell.HEARTBEAT_NS] = shard._forked_ns = 0  # as if it had been asked for long ago
+            shard.arena.cells[Cell.HEARTBEAT_NS] = shard._watched_ns = 0  # as if it had been asked for long ago
             await replaced(pool, old)
             assert not alive(server)
             assert pool.readings()[0].restarts == 1  # the one that it never made does not count
