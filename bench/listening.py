@@ -52,6 +52,7 @@ def hear(hearing: Hearing, samples: bytes, cpu_limit_s: float = float("inf"), va
     for start in range(0, len(samples), FRAME_BYTES):
         framer.push(samples[start : start + FRAME_BYTES], start)
         events += pipeline.drain(1)
+        pipeline.publish()
         if counters.cells[Cell.DECODE_S] > cpu_limit_s:
             pipeline.abandon()
             whole = False

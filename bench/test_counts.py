@@ -54,6 +54,7 @@ def silence(hearing: Hearing, frames: int, drains: int) -> Callable[[], None]:
         for _ in range(drains):
             assert writer.write(data, NOW_NS) == 0
             assert pipeline.drain(frames) == []
+            pipeline.publish()
 
     return hear
 
@@ -77,7 +78,11 @@ def test_calls_per_frame_of_silence(hearing: Hearing, frames: int) -> None:
     memory = new_ring(256)
     pipeline = hearing.open("external", RingReader(memory), Counters())
     RingWriter(memory).write(memoryview(bytes(100 * FRAME_BYTES)), NOW_NS)
-    drain = partial(pipeline.drain, frames)
+
+    def drain() -> None:
+        pipeline.drain(frames)
+        pipeline.publish()
+
     drain()
     assert sum(calls(drain).values()) / frames <= CALLS_PER_SILENT_FRAME[frames]
 

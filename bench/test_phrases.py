@@ -29,7 +29,7 @@ def test_spot_on_a_partial(benchmark: BenchmarkFixture, count: int) -> None:
     rules = [SpottingRule.of(rule, load_entry_point) for rule in phrase_rules(phrases)]
 
     def spot_all(spotter: PhraseSpotter) -> list[Spot]:
-        spotter.begin()
+        spotter.begin(0)
         partials = enumerate(growing())
         return [spot for turn, partial in partials for spot in spotter.spot(partial, turn * PARTIAL_MS)]
 

@@ -32,6 +32,7 @@ def drain_all(pipeline: Pipeline, counters: Counters, limit: int) -> tuple[list[
     events: list[SpeechEvent] = []
     while pipeline.has_work:
         events += pipeline.drain(limit)
+        pipeline.publish()
     return events, counters
 
 

@@ -162,6 +162,7 @@ def heard_through_a_boundary(hearing: Hearing, samples: bytes, limit: int) -> Bo
         pipeline: Pipeline = hearing.open("external", RingReader(ring), Counters())
         while pipeline.has_work:
             pipeline.drain(limit)
+            pipeline.publish()
         pipeline.finish()
     return boundary
 

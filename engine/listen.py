@@ -121,3 +121,4 @@ class _Ear:
             self._extremes.append(np.stack((waves.min(axis=1), waves.max(axis=1)), axis=1))
         while self._pipeline.has_work:
             self._events += self._pipeline.drain(TURN_FRAMES)
+            self._pipeline.publish()

@@ -128,6 +128,10 @@ class PacketLink:
                 packet = self._sock.recv(MAX_PACKET_BYTES)
             except BlockingIOError:
                 return
+            except (
+                ConnectionResetError
+            ):  # told once, when the peer died with unread messages; what it sent comes after it
+                continue
             except OSError:
                 packet = b""
             try:

@@ -19,6 +19,7 @@ class ShardReading:
     restarts: int
     overrun_frames: int  # dropped by the supervisor because the ring was full
     utilization_ratio: float  # share of the last second in which the work loop was busy
+    capacity_left_ratio: float = 1.0  # share of shards.max_utilization that no call has
 
 
 # What workers count and nothing is made of: name, what it is, where it lies.
@@ -51,6 +52,9 @@ class ShardCollector(Collector):
         busy = GaugeMetricFamily(
             "cueline_shard_utilization_ratio", "Share of time in which the work loop was busy.", labels=["shard"]
         )
+        left = GaugeMetricFamily(
+            "cueline_capacity_left_ratio", "Share of shards.max_utilization that no call has.", labels=["shard"]
+        )
         dropped = CounterMetricFamily("cueline_frames_dropped", "Frames lost on the way.", labels=["shard", "reason"])
         audio = CounterMetricFamily("cueline_audio_seconds", "Audio by the VAD's verdict.", labels=["shard", "kind"])
         recognizers = GaugeMetricFamily("cueline_recognizers", "Recognizers alive.", labels=["shard"])
@@ -63,6 +67,7 @@ class ShardCollector(Collector):
             latency.add_metric(shard, _buckets(cells), cells[Cell.LATENCY_SUM_S])
             depth.add_metric(shard, reading.queue_depth_frames)
             busy.add_metric(shard, reading.utilization_ratio)
+            left.add_metric(shard, reading.capacity_left_ratio)
             dropped.add_metric([*shard, "ring_full"], reading.overrun_frames)
             dropped.add_metric([*shard, "skipped"], cells[Cell.FRAMES_SKIPPED])
             dropped.add_metric([*shard, "vad_error"], cells[Cell.FRAMES_REJECTED])
@@ -72,7 +77,7 @@ class ShardCollector(Collector):
             restarts.add_metric(shard, reading.restarts)
             for family, cell in counters:
                 family.add_metric(shard, cells[cell])
-        yield from (latency, depth, busy, dropped, audio, recognizers, restarts)
+        yield from (latency, depth, busy, left, dropped, audio, recognizers, restarts)
         yield from (family for family, _ in counters)
 
 

@@ -1,6 +1,7 @@
 """Names and places of the counters that workers write into their arena.
 
-One cell is one float64; a worker adds, the supervisor reads. Cells outlive the worker, so counters stay monotonic.
+One cell is one float64; a worker adds, the supervisor reads. Cells outlive the worker, so counters stay monotonic. The
+supervisor writes one: it clears HEARING once it has read it after a death, when there is no worker.
 """
 
 from enum import IntEnum, unique
@@ -14,7 +15,7 @@ class Cell(IntEnum):
     """Index of each counter in a shard's cells."""
 
     HEARTBEAT_NS = 0  # monotonic time of the work loop's last turn
-    GENERATION = 1
+    HEARING = 1  # lease that the worker is hearing, 0 between turns: what a dead one died of
     FRAMES = 2
     FRAMES_SKIPPED = 3  # overwritten before they were read
     FRAMES_REJECTED = 4  # refused by the VAD
@@ -27,8 +28,9 @@ class Cell(IntEnum):
     UTTERANCES = 11
     RECOGNIZERS = 12  # gauge: alive now
     IPC_S = 13  # CPU seconds between turns: doorbells, messages
-    LATENCY_SUM_S = 14
-    LATENCY_FIRST = 15  # len(LATENCY_BOUNDS_S) + 1 cells follow
+    HEARING_AT = 14  # count of the first frame of what it is hearing
+    LATENCY_SUM_S = 15
+    LATENCY_FIRST = 16  # len(LATENCY_BOUNDS_S) + 1 cells follow
 
 
 CELL_COUNT = Cell.LATENCY_FIRST + len(LATENCY_BOUNDS_S) + 1

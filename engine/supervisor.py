@@ -33,7 +33,7 @@ from engine.intake.registry import Conversations
 from engine.intake.retry_budget import RetryBudget
 from engine.metrics import Metrics, Outcome
 from engine.options import Channel, EngineOptions
-from engine.shards.pool import Pool
+from engine.shards.pool import QUARANTINED, Pool
 from engine.speech.events import PhraseSpotted
 from engine.state_file import StateFile
 
@@ -177,7 +177,7 @@ class Supervisor:
 
     def _on_channel_failed(self, conversation_id: str, channel: Channel, error: str) -> None:
         log.error("channel can't be heard", conversation_id=conversation_id, channel=channel, error=error)
-        self._conversations.fail(conversation_id)
+        self._conversations.fail(conversation_id, "quarantined" if error == QUARANTINED else "error")
 
     def _on_conversation(self, info: ConversationInfo) -> None:
         if info.state == "listening":

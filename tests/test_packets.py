@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import threading
 from dataclasses import dataclass
@@ -289,3 +290,19 @@ class TestPort:
         assert port.fileno() == ours.fileno()
         port.close()
         theirs.close()
+
+
+async def test_what_a_peer_said_before_it_died_with_unread_messages_is_heard(peer):
+    """The kernel tells of the reset first, and only once; what the peer had sent lies behind it."""
+    pid = os.fork()
+    if pid == 0:
+        peer.link._sock.close()
+        peer.port.receive()
+        peer.port.send(Say(1))
+        os.kill(os.getpid(), signal.SIGKILL)
+    peer.raw.close()
+    for number in (1, 2):  # the second is never read
+        peer.link.send(Say(number))
+    os.waitpid(pid, 0)
+    await until(lambda: peer.closed)
+    assert (peer.got, peer.closed) == ([Say(1)], 1)

@@ -31,6 +31,7 @@ _SENTENCES: dict[EndReason, str] = {
     "drained": "the engine stopped before the conversation ended",
     "quarantined": "its audio ended more than one worker; the log has more",
     "error": "an unexpected fault; the log has more",
+    "quarantined": "its audio ended two workers; it is heard no more",
 }
 
 Follow = Callable[[Conversation, Lease], Coroutine[Any, Any, None]]

@@ -20,9 +20,15 @@ class ShardOptions(Options):
     rings: int = Field(128, ge=1, le=4096, description="Channels a shard can hold at once.")
     slots: int = Field(256, ge=8, le=16_384, description="Frames of 20 ms that a ring keeps.")
     start_timeout_s: Positive = Field(30.0, description="Limit for loading the model and for a worker's start.")
-    hang_timeout_s: Positive = Field(2.0, description="A work loop silent for so long is taken for hung.")
+    max_utilization: float = Field(
+        0.85, gt=0, le=1, description="Share of a shard's time that calls may take; what would pass it is refused."
+    )
+    hang_timeout_s: Positive = Field(
+        1.5,
+        description="A work loop silent for so long is taken for hung; five times as long while it lacks a processor.",
+    )
     restart_limit: int = Field(
-        5, ge=0, description="Restarts of one shard within restart_window_s before it is given up."
+        5, ge=0, description="Restarts of one shard within restart_window_s before it is given up for that long."
     )
     restart_window_s: Positive = Field(60.0)
 

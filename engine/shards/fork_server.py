@@ -37,6 +37,7 @@ from engine.speech.hearing import Hearing
 from engine.speech.model import prepared_model
 from engine.speech.vosk_binding import VoskModel
 
+OOM_SCORE = "500"
 _WORKER_FDS = 3
 _GRACE_S = 0.5  # for workers to see that the supervisor is gone
 
@@ -75,6 +76,8 @@ def prepare(port: PacketPort) -> Hearing | None:
 def become_worker(message: ForkWorker, fds: list[int], hearing: Hearing) -> NoReturn:
     """The child's whole life."""
     status = 1
+    with suppress(OSError):  # where memory ends, the kernel takes a worker, which is replaced, and not the supervisor
+        Path("/proc/self/oom_score_adj").write_text(OOM_SCORE)
     try:
         sock_fd, arena_fd, doorbell_fd = fds
         port = PacketPort(socket.socket(fileno=sock_fd), WORKER_CODEC)

@@ -3,7 +3,7 @@
 `lease` is a number never used twice; it guards against a late word about a ring that has since been leased again.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.options import Channel
 from engine.packets import PacketCodec
@@ -77,6 +77,7 @@ class OpenRing:
     ring: int
     lease: int
     channel: Channel
+    fired_ms: dict[str, int] = field(default_factory=dict)  # by rule: where a predecessor's last firing was
 
 
 @dataclass(frozen=True, slots=True)

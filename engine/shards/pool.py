@@ -1,8 +1,9 @@
 """Who is leased where, and what is heard there.
 
 A fresh worker is told of its shard's leases and takes each ring up from what the ring's header says, so a phrase spoken
-across a worker's death is heard again; what had fired before has the same idempotency key and is dropped by
-`commands.rules`.
+across a worker's death is heard again; it is told what had fired, too, so that nothing fires twice. (Where it does all the
+same, by a death between telling and publishing that told the supervisor nothing, `commands.rules` knows the idempotency key.)
+A conversation that two workers died of is quarantined: no third one hears it.
 """
 
 import asyncio
@@ -19,11 +20,18 @@ from engine.shards.leases import LeaseBook, RingLease
 from engine.shards.messages import CloseRing, OpenRing, Prepare, Prepared, RingClosed, RingFailed, Spotted
 from engine.shards.router import choose
 from engine.shards.shard import Shard, ShardState
+from engine.shards.suspects import Suspects
 from engine.shards.workers import Workers
 from engine.speech.events import PhraseSpotted
 
 OnSpotted = Callable[[str, Channel, PhraseSpotted], None]
-OnChannelFailed = Callable[[str, Channel, str], None]  # the last is an exception's type, or "ShardGivenUp"
+OnChannelFailed = Callable[[str, Channel, str], None]  # the last is an exception's type, "ShardGivenUp" or QUARANTINED
+
+QUARANTINED = "Quarantined"
+QUARANTINE_MAX = 1000  # conversations; the oldest is let go
+FIRED_MAX = 500  # rules of a channel that a fresh worker is told of; what fired last (a packet holds more than this)
+
+log = structlog.get_logger(__name__)
 
 log = structlog.get_logger(__name__)
 
@@ -61,11 +69,16 @@ class Pool:
     ) -> None:
         rules_json = tuple(rule.model_dump_json(exclude_defaults=True) for rule in rules)
         prepare = Prepare(speech.model_dump_json(), rules_json, log_level)
-        self._workers = Workers(options, prepare, greet=self._greet, receive=self._receive, give_up=self._fail_all_on)
+        self._workers = Workers(
+            options, prepare, bury=self._bury, greet=self._greet, receive=self._receive, give_up=self._fail_all_on
+        )
         self._on_spotted = on_spotted
         self._on_channel_failed = on_channel_failed
         self._leases = LeaseBook(options.rings, range(options.count))
         self._feeds: dict[int, RingFeed] = {}  # by lease
+        self._fired_ms: dict[int, dict[str, int]] = {}  # by lease and rule: where it last fired
+        self._suspects = Suspects()
+        self._quarantine: dict[str, None] = {}
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -91,8 +104,8 @@ class Pool:
 
     @property
     def has_capacity(self) -> bool:
-        """Whether one more channel would find a ring."""
-        return any(self._leases.free_rings(index) for index in self._usable())
+        """Whether one more channel would be taken."""
+        return any(self._room(shard) for shard in self._usable())
 
     @property
     def worker_pids(self) -> list[int]:
@@ -101,33 +114,51 @@ class Pool:
 
     def readings(self) -> Iterable[ShardReading]:
         """For the metrics."""
-        return [shard.reading(self._queue_depth_frames(shard)) for shard in self._workers.shards]
+        return [
+            shard.reading(self._queue_depth_frames(shard), self._leases.used_rings(shard.index))
+            for shard in self._workers.shards
+        ]
 
     def _queue_depth_frames(self, shard: Shard) -> int:
         return sum(self._feeds[lease.number].queue_depth_frames for lease in self._leases.on_shard(shard.index))
 
     def lease(self, conversation_id: str, channels: tuple[Channel, ...]) -> PoolLease:
-        """Rings for a conversation; RefusedError("capacity" | "draining" | "duplicate")."""
+        """Rings for a conversation; RefusedError("capacity" | "draining" | "duplicate" | "quarantined")."""
         if self._workers.stopping:
             raise RefusedError("draining", "Cueline is stopping")
+        if conversation_id in self._quarantine:
+            raise RefusedError("quarantined", f"conversation {conversation_id} is quarantined: two workers died of it")
         usable = self._usable()
-        free = {index: self._leases.free_rings(index) for index in usable}
-        used = {index: self._leases.used_rings(index) for index in usable}
-        index = choose(conversation_id, free, used, len(channels))
+        room = {shard.index: self._room(shard) for shard in usable}
+        used = {shard.index: self._leases.used_rings(shard.index) for shard in usable}
+        index = choose(conversation_id, room, used, len(channels))
         if index is None:
-            raise RefusedError("capacity", "no shard has a free ring; raise CUELINE_SHARDS or shards.rings")
+            raise RefusedError("capacity", self._why_full(usable, len(channels)))
         leases = self._leases.take(conversation_id, channels, index)
         log.debug("conversation has its shard", conversation_id=conversation_id, shard=index)
         self._idle.clear()
         feeds = {lease.channel: self._open(self._workers.shards[index], lease) for lease in leases}
         return PoolLease(feeds, partial(self._release, leases))
 
-    def _usable(self) -> list[int]:
-        return [shard.index for shard in self._workers.shards if shard.state is not ShardState.GIVEN_UP]
+    def _usable(self) -> list[Shard]:
+        """Shards that hear, or will in a moment."""
+        return [shard for shard in self._workers.shards if shard.state is not ShardState.GIVEN_UP]
+
+    def _room(self, shard: Shard) -> int:
+        """Channels that the shard takes now: rings and utilization both bound it."""
+        return min(self._leases.free_rings(shard.index), shard.admission.room(self._leases.used_rings(shard.index)))
+
+    def _why_full(self, usable: list[Shard], wanted: int) -> str:
+        if not usable:
+            return "no shard has a worker; the log says why"
+        if all(self._leases.free_rings(shard.index) < wanted for shard in usable):
+            return "no shard has a free ring; raise CUELINE_SHARDS or shards.rings"
+        return "no shard has time for another call; raise CUELINE_SHARDS, if there are processors, or shards.max_utilization"
 
     def _open(self, shard: Shard, lease: RingLease) -> RingFeed:
         feed = RingFeed(shard.arena.ring(lease.ring), shard.doorbell, shard.lost)  # clears it before the worker hears
         self._feeds[lease.number] = feed
+        self._fired_ms[lease.number] = {}
         if shard.link:
             shard.link.send(OpenRing(lease.ring, lease.number, lease.channel))
         return feed
@@ -144,16 +175,39 @@ class Pool:
         feed = self._feeds.pop(number, None)
         if feed:
             feed.close()
+        self._fired_ms.pop(number, None)
+        self._suspects.forget(number)
         lease = self._leases.end(number)
         if not len(self._leases):
             self._idle.set()
         return lease
 
+    def _bury(self, shard: Shard) -> None:
+        """A worker has ended: find out what it died of, before another one hears that."""
+        number, at = shard.last_heard()
+        lease = self._leases.get(number)
+        if lease is None:
+            return
+        log.warning("worker ended while it heard", conversation_id=lease.conversation_id, shard=shard.index)
+        if self._suspects.convicts(number, at):
+            self._put_into_quarantine(lease.conversation_id, shard)
+
+    def _put_into_quarantine(self, conversation_id: str, shard: Shard) -> None:
+        log.error(
+            "conversation quarantined: two workers died of it", conversation_id=conversation_id, shard=shard.index
+        )
+        self._quarantine[conversation_id] = None
+        if len(self._quarantine) > QUARANTINE_MAX:
+            del self._quarantine[next(iter(self._quarantine))]
+        for lease in self._leases.on_shard(shard.index):
+            if lease.conversation_id == conversation_id:
+                self._fail(lease.number, QUARANTINED)
+
     def _greet(self, shard: Shard) -> None:
-        """Tell a fresh worker what it has to hear."""
+        """Tell a fresh worker what it has to hear, and what has fired there."""
         assert shard.link is not None
         for lease in self._leases.on_shard(shard.index):
-            shard.link.send(OpenRing(lease.ring, lease.number, lease.channel))
+            shard.link.send(OpenRing(lease.ring, lease.number, lease.channel, self._fired_ms[lease.number]))
             if lease.closing:
                 shard.link.send(CloseRing(lease.ring, lease.number))
 
@@ -172,6 +226,7 @@ class Pool:
             case Spotted(number, event):
                 lease = self._leases.get(number)
                 if lease:
+                    self._note_fired(self._fired_ms[number], event)
                     self._on_spotted(lease.conversation_id, lease.channel, event)
             case RingClosed(_, number):
                 self._end(number)
@@ -179,3 +234,9 @@ class Pool:
                 self._fail(number, error)
             case _:
                 raise TypeError(f"not for a supervisor: {type(message).__name__}")
+
+    def _note_fired(self, fired_ms: dict[str, int], event: PhraseSpotted) -> None:
+        fired_ms.pop(event.rule, None)
+        fired_ms[event.rule] = event.audio_position_ms
+        if len(fired_ms) > FIRED_MAX:
+            del fired_ms[next(iter(fired_ms))]

@@ -6,12 +6,17 @@ import signal
 import time
 from contextlib import suppress
 from enum import Enum, unique
+from functools import partial
 
 from engine.audio.arena import Arena
+from engine.audio.format import FRAME_S
 from engine.options import ShardOptions
 from engine.packets import PacketLink
 from engine.shard_metrics import ShardReading
+from engine.shards.admission import Admission
 from engine.shards.doorbell import Doorbell
+from engine.shards.hangs import HangJudge
+from engine.shards.looking import look
 from engine.shards.restarts import RestartBudget
 from engine.stats import Cell
 
@@ -42,8 +47,10 @@ class Shard:
         self.gone.set()
         self.overrun_frames = 0
         self.utilization_ratio = 0.0
-        self._forked_ns = 0
-        self._sampled = (time.monotonic(), 0.0)
+        self.admission = Admission(options.max_utilization)
+        self._judge = HangJudge(options.hang_timeout_s)
+        self._watched_ns = 0  # silence counts from here at the earliest
+        self._sampled = self._sample()
 
     def begin_generation(self, link: PacketLink) -> None:
         """A worker is being forked on this link."""
@@ -52,26 +59,49 @@ class Shard:
         self.pid = None
         self.state = ShardState.STARTING
         self.gone.clear()
-        self._forked_ns = time.monotonic_ns()
+        self.excuse()
 
     def lost(self, frames: int) -> None:
         """A full ring lost frames."""
         self.overrun_frames += frames
 
+    def last_heard(self) -> tuple[int, int]:
+        """What a dead worker was hearing: the lease (0: none) and the frame that its turn began with. Told once."""
+        cells = self.arena.cells
+        lease, cells[Cell.HEARING] = int(cells[Cell.HEARING]), 0
+        return lease, int(cells[Cell.HEARING_AT])
+
+    def excuse(self) -> None:
+        """Silence up to now does not count: the worker is new, or nobody could have heard it."""
+        self._watched_ns = time.monotonic_ns()
+
+    def _heartbeat_ns(self) -> int:
+        return max(int(self.arena.cells[Cell.HEARTBEAT_NS]), self._watched_ns)
+
     def silent_s(self) -> float:
         """Seconds since the work loop's last turn (or since the fork)."""
-        heartbeat_ns = max(int(self.arena.cells[Cell.HEARTBEAT_NS]), self._forked_ns)
-        return (time.monotonic_ns() - heartbeat_ns) / 1e9
+        return (time.monotonic_ns() - self._heartbeat_ns()) / 1e9
+
+    def hangs(self) -> bool:
+        """Whether the worker's silence is a hang (see `hangs`)."""
+        return self._judge.hangs(self._heartbeat_ns(), time.monotonic_ns(), partial(look, self.pid))
+
+    def _sample(self) -> tuple[float, float, float]:
+        """The time, seconds busy and seconds of audio heard so far."""
+        cells = self.arena.cells
+        return time.monotonic(), float(cells[Cell.BUSY_S]), float(cells[Cell.FRAMES]) * FRAME_S
 
     def sample(self) -> None:
-        """Measure the utilization since the last sample, at most every second."""
-        now, busy = time.monotonic(), float(self.arena.cells[Cell.BUSY_S])
-        then, was = self._sampled
-        if now - then >= 1:
-            self.utilization_ratio = min(1.0, (busy - was) / (now - then))
-            self._sampled = (now, busy)
+        """Measure the utilization since the last sample, at most every second. Without a worker there is nothing to learn."""
+        now, then = self._sample(), self._sampled
+        passed_s, busy_s, heard_s = (after - before for after, before in zip(now, then, strict=True))
+        if self.state is not ShardState.UP:
+            self.utilization_ratio, self._sampled = 0.0, now
+        elif passed_s >= 1:
+            self.utilization_ratio, self._sampled = min(1.0, busy_s / passed_s), now
+            self.admission.measured(self.utilization_ratio, heard_s / passed_s)
 
-    def reading(self, queue_depth_frames: int) -> ShardReading:
+    def reading(self, queue_depth_frames: int, leased: int) -> ShardReading:
         """For the metrics."""
         return ShardReading(
             shard=self.index,
@@ -80,6 +110,7 @@ class Shard:
             restarts=self.budget.total,
             overrun_frames=self.overrun_frames,
             utilization_ratio=self.utilization_ratio,
+            capacity_left_ratio=0.0 if self.state is ShardState.GIVEN_UP else self.admission.left_ratio(leased),
         )
 
     def kill(self) -> None:

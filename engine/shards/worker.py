@@ -2,7 +2,11 @@
 
 One thread, one loop. A turn hears the rings with work, the one whose audio has waited longest first, each at most
 TURN_FRAMES, so that none starves another; the turn's beginning is the heartbeat. A few frames may wait for more, but not for
-long. Nobody wakes while no audio comes, but for the heartbeat. What goes wrong on one ring ends that ring only.
+long. Nobody wakes while no audio comes, but for the heartbeat. What goes wrong on one ring ends that ring only; which one is
+being heard is written down before, for whoever finds us dead.
+
+A shard that is behind catches up by itself: only speech is decoded, and only that is dear. Where audio has waited for three
+seconds all the same, its channel goes on with the newest.
 """
 
 import os
@@ -20,12 +24,14 @@ from engine.shards.messages import CloseRing, Drain, OpenRing, RingClosed, RingF
 from engine.speech.counters import Counters
 from engine.speech.events import PhraseSpotted, SpeechEvent
 from engine.speech.hearing import Hearing
-from engine.speech.pipeline import Pipeline
+from engine.speech.pipeline import LATE_NS, Pipeline
 from engine.stats import Cell
 
 TURN_FRAMES = 10  # about what the network computes at once
 SWEEP_S = 0.25  # after so long every frame is heard, also one that no other follows
 IDLE_MS = 250  # longest sleep, so that the heartbeat shows life
+TIDY_S = 60.0  # a recognizer that was idle for so long is let go
+_HEARING = int(Cell.HEARING)
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +58,8 @@ class Worker:
         self._open: dict[int, _Open] = {}  # by lease
         self._draining = False
         self._behind = False  # the last turn has left something to do
-        self._swept_s = 0.0
+        self._late_ns = 0  # the time, where the oldest audio has waited too long; else 0
+        self._swept_s, self._tidied_s = 0.0, time.monotonic()
         self._cpu_s = time.process_time()
 
     def run(self) -> None:
@@ -75,7 +82,7 @@ class Worker:
         match message:
             case OpenRing():
                 reader = RingReader(self._arena.ring(message.ring))
-                pipeline = self._hearing.open(message.channel, reader, self._counters)
+                pipeline = self._hearing.open(message.channel, reader, self._counters, fired_ms=message.fired_ms)
                 self._open[message.lease] = _Open(message.ring, message.lease, pipeline)
             case CloseRing():
                 if message.lease in self._open:
@@ -95,20 +102,30 @@ class Worker:
         self._behind = False
         sweeps = begun_s - self._swept_s >= SWEEP_S
         if sweeps:
-            self._swept_s = begun_s
-        for channel in self._in_turn(sweeps=sweeps):
+            self._sweep(begun_s)
+        waiting = self._in_turn(sweeps=sweeps)
+        late = bool(waiting) and begun_s * 1e9 - waiting[0].pipeline.waiting_since_ns > LATE_NS
+        self._late_ns = time.monotonic_ns() if late else 0
+        for channel in waiting:
             try:
                 self._hear(channel)
             except ConnectionError:
                 raise  # the supervisor is gone
             except Exception as error:  # noqa: BLE001 (the border of one conversation: contain, count, go on)
                 self._fail(channel, error)
+        self._arena.cells[_HEARING] = 0
         ended_cpu_s = time.process_time()
         self._counters.add(Cell.IPC_S, begun_cpu_s - self._cpu_s)
         self._counters.add(Cell.CPU_S, ended_cpu_s - self._cpu_s)
         self._cpu_s = ended_cpu_s
         self._counters.add(Cell.BUSY_S, time.monotonic() - begun_s)
         self._counters.set(Cell.RECOGNIZERS, self._hearing.recognizers_alive)
+
+    def _sweep(self, now_s: float) -> None:
+        self._swept_s = now_s
+        if now_s - self._tidied_s >= TIDY_S:
+            self._tidied_s = now_s
+            self._hearing.retire_idle()
 
     def _in_turn(self, *, sweeps: bool) -> list[_Open]:
         """The rings with something to do, oldest audio first."""
@@ -123,12 +140,17 @@ class Worker:
 
     def _hear(self, channel: _Open) -> None:
         pipeline = channel.pipeline
+        self._arena.cells[_HEARING] = channel.lease
+        if self._late_ns and not channel.closing:  # a call that is over is heard to its end
+            pipeline.skip_to_live(self._late_ns)
         if not channel.closing or pipeline.has_work:
             self._counters.set(Cell.HEARTBEAT_NS, time.monotonic_ns())
             self._report(channel, pipeline.drain(TURN_FRAMES))
+            pipeline.publish()  # after the report: in between a death repeats a phrase, it doesn't lose it
             self._behind |= channel.closing or pipeline.is_due
         else:
             self._report(channel, pipeline.finish())
+            pipeline.publish()
             del self._open[channel.lease]
             self._port.send(RingClosed(channel.ring, channel.lease))
 
@@ -139,6 +161,6 @@ class Worker:
 
     def _fail(self, channel: _Open, error: Exception) -> None:
         log.error("channel failed", ring=channel.ring, error=type(error).__name__, exc_info=error)
-        channel.pipeline.abandon()
+        self._report(channel, channel.pipeline.abandon())
         del self._open[channel.lease]
         self._port.send(RingFailed(channel.ring, channel.lease, type(error).__name__))

@@ -1,8 +1,8 @@
 """Keep one worker on every shard: fork it, notice its death or hang, replace it within its budget, end it in order.
 
 Death is seen at once (the worker's socket closes), a hang by the heartbeat of its work loop. A dead fork server is replaced
-too. What a worker has to know and what it says is the pool's business: `greet` is called for each fresh one, `receive` with
-each message, `give_up` when a shard will have none any more.
+too. What a worker has to know and what it says is the pool's business: `bury` is called for each that ended, before `greet`
+for the fresh one, `receive` with each message, `give_up` when a shard will have none for a while.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from engine.shards.process import ForkServer
 from engine.shards.shard import Shard, ShardState
 
 CHECK_S = 0.25
+LATE_S = 1.0  # a check that comes so late after its time says that we were paused: silence meanwhile was ours
 REVIVAL_PAUSE_S = 1.0
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,7 @@ class Workers:
         options: ShardOptions,
         prepare: Prepare,
         *,
+        bury: Callable[[Shard], None],
         greet: Callable[[Shard], None],
         receive: Callable[[object], None],
         give_up: Callable[[Shard], None],
@@ -41,6 +43,7 @@ class Workers:
         self.stopping = False
         self._options = options
         self._prepare = prepare
+        self._bury = bury
         self._greet = greet
         self._receive = receive
         self._give_up = give_up
@@ -48,6 +51,7 @@ class Workers:
         self._server_up = False
         self._unforked: dict[tuple[int, int], socket.socket] = {}  # the worker's end, by shard and generation
         self._check: asyncio.TimerHandle | None = None
+        self._check_at = 0.0
         self._revival: asyncio.Task[None] | None = None
 
     async def start(self) -> Prepared:
@@ -120,28 +124,41 @@ class Workers:
         shard.gone.set()
         if self.stopping or never_was:  # the next fork server makes it
             return
+        self._bury(shard)
         loop = asyncio.get_running_loop()
         pause_s = shard.budget.pause_after_death(loop.time())
         if pause_s is None:
             shard.state = ShardState.GIVEN_UP
-            log.error("shard given up: too many restarts", shard=shard.index, restarts=shard.budget.total)
+            pause_s = shard.budget.pause_after_giving_up(loop.time())
+            log.error("shard given up: too many restarts", shard=shard.index, again_in_s=pause_s)
             self._give_up(shard)
+            loop.call_later(pause_s, self._try_again, shard)
         elif pause_s == 0:
             self._fork(shard)
         else:
             loop.call_later(pause_s, self._fork, shard)
 
+    def _try_again(self, shard: Shard) -> None:
+        """A shard that was given up gets another worker, now or from the next fork server."""
+        log.warning("shard tried again", shard=shard.index)
+        shard.state = ShardState.DOWN
+        self._fork(shard)
+
     def _check_hangs(self) -> None:
+        loop = asyncio.get_running_loop()
+        late = self._check_at and loop.time() - self._check_at > LATE_S
         for shard in self.shards:
             shard.sample()
-            silent_s = shard.silent_s()
-            if shard.state is ShardState.UP and silent_s > self._options.hang_timeout_s:
-                log.error("worker hangs: killed", shard=shard.index, silent_s=round(silent_s, 1))
+            if late:
+                shard.excuse()
+            elif shard.state is ShardState.UP and shard.hangs():
+                log.error("worker hangs: killed", shard=shard.index, silent_s=round(shard.silent_s(), 1))
                 shard.kill()
-            elif shard.state is ShardState.STARTING and silent_s > self._options.start_timeout_s:
-                log.error("fork server hangs: killed", shard=shard.index, silent_s=round(silent_s, 1))
+            elif shard.state is ShardState.STARTING and shard.silent_s() > self._options.start_timeout_s:
+                log.error("fork server hangs: killed", shard=shard.index, silent_s=round(shard.silent_s(), 1))
                 self._server.kill()
-        self._check = asyncio.get_running_loop().call_later(CHECK_S, self._check_hangs)
+        self._check_at = loop.time() + CHECK_S
+        self._check = loop.call_at(self._check_at, self._check_hangs)
 
     def _server_died(self) -> None:
         self._server_up = False

@@ -1,7 +1,7 @@
 """What every channel of a worker shares: the model, the rules, and recognizers pooled by grammar."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import get_args
 
@@ -60,9 +60,16 @@ class Hearing:
             self._pools[channel] = by_grammar[grammar]
         self.cadence = _cadence(self._pools["external"] if self._rules["external"] else self._pools["internal"])
 
-    def open(self, channel: Channel, reader: RingReader, counters: Counters, vad: Vad | None = None) -> Pipeline:
-        """A pipeline on a ring, from wherever the ring says; `vad` instead of webrtcvad where one is given."""
-        spotter = PhraseSpotter(self._rules[channel])
+    def open(
+        self,
+        channel: Channel,
+        reader: RingReader,
+        counters: Counters,
+        vad: Vad | None = None,
+        fired_ms: Mapping[str, int] | None = None,
+    ) -> Pipeline:
+        """A pipeline on a ring, from wherever the ring says; `vad` instead of webrtcvad, `fired_ms` as PhraseSpotter."""
+        spotter = PhraseSpotter(self._rules[channel], fired_ms)
         vad = vad or WebrtcVad(self._options.vad_mode)
         return Pipeline(reader, vad, spotter, self._pools[channel], self.cadence, self._options, counters)
 
@@ -70,6 +77,11 @@ class Hearing:
     def recognizers_alive(self) -> int:
         """Recognizers in use and idle."""
         return sum(pool.alive for pool in set(self._pools.values()))
+
+    def retire_idle(self) -> None:
+        """Let go the recognizers that were not needed since the last call."""
+        for pool in set(self._pools.values()):
+            pool.retire_idle()
 
 
 def _grammar(model: VoskModel, options: SpeechOptions, rules: Sequence[RuleOptions]) -> tuple[str, ...] | None:

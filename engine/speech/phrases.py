@@ -7,7 +7,7 @@ phrase counts only once it has stayed in them for the rule's `stable_ms`; a fina
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -195,16 +195,19 @@ def heard_phrases(rules: Iterable[RuleOptions]) -> dict[str, list[str]]:
 class PhraseSpotter:
     """One channel's rules and what they have fired."""
 
-    def __init__(self, rules: Sequence[SpottingRule]) -> None:
+    def __init__(self, rules: Sequence[SpottingRule], fired_ms: Mapping[str, int] | None = None) -> None:
+        """`fired_ms`: where the audio was when a rule last fired, as a predecessor on this channel knew it."""
         self._rules = rules
-        self._fired_ms: dict[str, int] = {}  # by rule: where the audio was when it last fired
+        self._fired_ms: dict[str, int] = dict(fired_ms or {})
         self._done: set[str] = set()  # fired, or at rest when met, in this utterance
         self._seen_ms: dict[str, int] = {}  # by rule: since where its phrase has been in the hypothesis
 
-    def begin(self, *, overlap_from_ms: int | None = None) -> None:
-        """A new utterance. `overlap_from_ms`: it hears audio again from there, so what fired since then is done."""
-        since = overlap_from_ms
-        self._done = set() if since is None else {rule for rule, at in self._fired_ms.items() if at >= since}
+    def begin(self, start_ms: int) -> None:
+        """An utterance that hears audio from there on. What fired further on was fired by the same audio, and is done.
+
+        It was either the utterance before, which was cut and is overlapped by this one, or a predecessor in this one.
+        """
+        self._done = {rule for rule, at in self._fired_ms.items() if at > start_ms}
         self._seen_ms.clear()
 
     def spot(self, hypothesis: Hypothesis, position_ms: int) -> list[Spot]:

@@ -2,9 +2,10 @@
 
 `drain` takes frames in order and returns what happened; how it is cut into drains changes nothing in the events. An
 utterance begins `preroll` before its onset and ends after the hangover, at a gap, at the end of the channel or at its
-greatest length (then the next one hears the last second again, so that a phrase on the cut is not lost). After each drain
-the ring says what a replacement worker would need: it starts at `safe`, in the same utterance, so a phrase found again has
-the same utterance start and is known as the same. Counts are frames since the channel began; positions add the gaps.
+greatest length (then the next one hears the last second again, so that a phrase on the cut is not lost). Once the caller
+has passed the events on it calls `publish`, and the ring says what a replacement worker would need: it starts at `safe`, in
+the same utterance, so a phrase found again has the same utterance start and is known as the same. In this order a death in
+between repeats an event, and never loses one. Counts are frames since the channel began; positions add the gaps.
 """
 
 import time
@@ -16,8 +17,8 @@ from engine.options import FRAME_MS, SpeechOptions
 from engine.speech.cadence import Cadence
 from engine.speech.counters import Counters
 from engine.speech.endpointer import Bound, Endpointer, EndpointerOptions
-from engine.speech.events import PhraseSpotted, SpeechEvent, UtteranceEnded, UtteranceStarted
-from engine.speech.phrases import Hypothesis, PhraseSpotter, Spot
+from engine.speech.events import FiredOn, SpeechEvent, UtteranceEnded, UtteranceStarted
+from engine.speech.phrases import Hypothesis, PhraseSpotter
 from engine.speech.recognizer import RecognizerPool
 from engine.speech.utterance import Utterance
 from engine.speech.vad import Vad
@@ -25,7 +26,10 @@ from engine.stats import Cell
 
 CUT_OVERLAP_FRAMES = frames_of(1000)
 BATCH_FRAMES = 3  # taken at once they cost a tenth less, decoding included: caches (bench/README.md)
+LATE_NS = 3 * 10**9  # audio that has waited so long is not worth catching up on
+LIVE_FRAMES = frames_of(500)  # what is heard of it all the same
 TIMED = 16  # one drain in so many has its VAD timed, and counts for all: the clock costs as much as the VAD
+_HEARING_AT = int(Cell.HEARING_AT)  # looked up once: it is written at every drain
 
 
 class Pipeline:
@@ -59,6 +63,7 @@ class Pipeline:
     def _resume(self, state: ReaderState) -> None:
         self._cursor = self._floor = max(state.safe, self._reader.oldest)
         self._counted = state.tail  # what a predecessor has counted is not counted again
+        self._found = self._reader.head  # what came before us is heard, however old
         self._gaps_seen, self._gap_frames = state.gaps_seen, state.gap_frames
         self._onset_by = self._cursor + self._lead_frames  # a replayed utterance has its onset up to here
         if state.utterance:
@@ -82,8 +87,9 @@ class Pipeline:
         return self._reader.arrival_ns(self._cursor)
 
     def drain(self, limit: int) -> list[SpeechEvent]:
-        """Take at most `limit` frames (less at a gap); return what happened."""
+        """Take at most `limit` frames (less at a gap); return what happened. `publish` once that is passed on."""
         self._skip_overwritten()
+        self._counters.cells[_HEARING_AT] = self._cursor
         stop = min(self._reader.head, self._cursor + limit)
         gap = self._reader.gap(self._gaps_seen)
         if gap and gap.at <= self._cursor:
@@ -96,18 +102,41 @@ class Pipeline:
         if self._utterance:
             self._feed(self._utterance, self._cursor)
         self._count(begun)
-        return self._told()
+        events, self._events = self._events, []
+        return events
 
     def finish(self) -> list[SpeechEvent]:
-        """The channel is over: end the open utterance. Drain to the head first."""
+        """The channel is over: end the open utterance. Drain to the head first, `publish` afterwards."""
         self._close_gate()
-        return self._told()
+        events, self._events = self._events, []
+        return events
 
-    def abandon(self) -> None:
-        """Give up the channel (its recognizer failed)."""
-        if self._utterance:
-            self._recognizers.discard(self._utterance.recognizer)
-            self._utterance = None
+    def abandon(self) -> list[SpeechEvent]:
+        """Give up the channel (its recognizer failed); return what had happened before that."""
+        self._drop()
+        events, self._events = self._events, []
+        return events
+
+    def publish(self) -> None:
+        """Tell the ring how far this is: what came of it is known to the supervisor."""
+        utterance = self._utterance
+        self._reader.publish(
+            ReaderState(
+                tail=self._counted,
+                safe=utterance.start if utterance else max(self._floor, self._cursor - self._lead_frames),
+                utterance=utterance.start + 1 if utterance else 0,
+                gaps_seen=self._gaps_seen,
+                gap_frames=self._gap_frames,
+            )
+        )
+
+    def skip_to_live(self, now_ns: int) -> None:
+        """Where audio that came in our time has waited for LATE_NS, end the utterance and go on near the head."""
+        live = self._reader.head - LIVE_FRAMES
+        if self._found <= self._cursor < live and now_ns - self.waiting_since_ns > LATE_NS:
+            self._close_gate()
+            self._counters.add(Cell.FRAMES_SKIPPED, live - self._cursor)
+            self._cursor = self._counted = self._floor = live
 
     # the gate
 
@@ -120,7 +149,8 @@ class Pipeline:
             self._counters.add(Cell.VAD_S, TIMED * (time.thread_time() - begun))
         for flag in verdicts:
             self._cursor += 1
-            self._count_verdict(flag)
+            if self._cursor > self._counted:
+                self._counters.verdict(flag)
             if self._utterance and not self._endpointer.is_open and self._cursor > self._onset_by:
                 self._endpointer.open()  # a predecessor's utterance, its onset not met again: its pre-roll must not end it
             match self._endpointer.push(bool(flag)):
@@ -138,7 +168,7 @@ class Pipeline:
 
     def _open(self, start: int, fed_from: int | None = None) -> None:
         self._listen(start, start if fed_from is None else fed_from)
-        self._spotter.begin()
+        self._spotter.begin(self._ms(start))
         self._events.append(UtteranceStarted(self._ms(start)))
 
     def _listen(self, start: int, fed_from: int) -> None:
@@ -161,9 +191,12 @@ class Pipeline:
     def _cut(self) -> None:
         """The utterance is too long: end it and go on in a new one that hears the last second again."""
         self._end(self._cursor)
-        overlap = max(self._cursor - self._overlap_frames, self._reader.oldest)
-        self._open(overlap)
-        self._spotter.begin(overlap_from_ms=self._ms(overlap))
+        self._open(max(self._cursor - self._overlap_frames, self._reader.oldest))
+
+    def _drop(self) -> None:
+        if self._utterance:
+            self._recognizers.discard(self._utterance.recognizer)
+            self._utterance = None
 
     def _close_gate(self) -> None:
         if self._utterance:
@@ -185,7 +218,7 @@ class Pipeline:
             self._cursor = self._floor = self._cursor + lost
             if self._utterance:
                 start = self._utterance.start
-                self.abandon()
+                self._drop()
                 self._listen(start, self._cursor)
             else:
                 self._endpointer.close()
@@ -200,30 +233,13 @@ class Pipeline:
 
     def _spot(self, utterance: Utterance, hypothesis: Hypothesis) -> None:
         for spot in self._spotter.spot(hypothesis, self._ms(utterance.fed)):
-            self._events.append(self._spotted(utterance, spot, hypothesis))
-
-    def _spotted(self, utterance: Utterance, spot: Spot, hypothesis: Hypothesis) -> PhraseSpotted:
-        end = utterance.phrase_end(spot.seen_ms // FRAME_MS - self._gap_frames, spot.end_ms)
-        return PhraseSpotted(
-            rule=spot.rule,
-            phrase=spot.phrase,
-            text=spot.text,
-            confidence=spot.confidence,
-            fired_on="final" if hypothesis.is_final else "partial",
-            utterance_start_ms=self._ms(utterance.start),
-            phrase_end_ms=self._ms(end),
-            audio_position_ms=self._ms(utterance.fed),
-            phrase_end_ns=self._reader.arrival_ns(max(end - 1, 0)),
-        )
+            fired_on: FiredOn = "final" if hypothesis.is_final else "partial"
+            self._events.append(utterance.spotted(spot, fired_on, self._gap_frames, self._reader))
 
     # the books
 
     def _ms(self, count: int) -> int:
         return (count + self._gap_frames) * FRAME_MS
-
-    def _count_verdict(self, flag: bool | None) -> None:
-        if self._cursor > self._counted:
-            self._counters.verdict(flag)
 
     def _count(self, begun: int) -> None:
         """Count the drain's frames and how late they were taken."""
@@ -231,20 +247,3 @@ class Pipeline:
         if first < self._cursor:
             self._counters.taken(self._reader.arrivals_ns(first, self._cursor), time.monotonic_ns())
             self._counted = self._cursor
-
-    def _told(self) -> list[SpeechEvent]:
-        self._publish()
-        events, self._events = self._events, []
-        return events
-
-    def _publish(self) -> None:
-        utterance = self._utterance
-        self._reader.publish(
-            ReaderState(
-                tail=self._counted,
-                safe=utterance.start if utterance else max(self._floor, self._cursor - self._lead_frames),
-                utterance=utterance.start + 1 if utterance else 0,
-                gaps_seen=self._gaps_seen,
-                gap_frames=self._gap_frames,
-            )
-        )

@@ -31,6 +31,7 @@ class RecognizerPool:
         self._max_utterances = max_utterances
         self._idle: list[Recognizer] = []
         self._used: dict[Recognizer, int] = {}
+        self._spare = 0  # fewest that were idle since the last `retire_idle`: they lie at the bottom, untouched
 
     @property
     def alive(self) -> int:
@@ -40,6 +41,7 @@ class RecognizerPool:
     def take(self) -> Recognizer:
         """An idle one, or a new one (0.4 ms with a grammar)."""
         recognizer = self._idle.pop() if self._idle else self._make()
+        self._spare = min(self._spare, len(self._idle))
         self._used[recognizer] = self._used.get(recognizer, 0) + 1
         return recognizer
 
@@ -49,6 +51,13 @@ class RecognizerPool:
             del self._used[recognizer]
         else:
             self._idle.append(recognizer)
+
+    def retire_idle(self) -> None:
+        """Let go what no utterance has needed since the last call: a peak's leftovers."""
+        for recognizer in self._idle[: self._spare]:
+            del self._used[recognizer]
+        del self._idle[: self._spare]
+        self._spare = len(self._idle)
 
     def discard(self, recognizer: Recognizer) -> None:
         """In mid-utterance: its state is worth nothing."""

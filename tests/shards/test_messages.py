@@ -25,7 +25,12 @@ st.register_type_strategy(
         phrase_end_ns=NUMBER,
     ),
 )
-BY_TYPE = {int: NUMBER, str: TEXT, tuple[str, ...]: st.lists(TEXT, max_size=5).map(tuple)}
+BY_TYPE = {
+    int: NUMBER,
+    str: TEXT,
+    tuple[str, ...]: st.lists(TEXT, max_size=5).map(tuple),
+    dict[str, int]: st.dictionaries(TEXT, NUMBER, max_size=5),
+}
 
 
 def _messages(cls):

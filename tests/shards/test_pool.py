@@ -223,3 +223,44 @@ async def test_frames_are_counted_in_milliseconds_of_audio(ear: Ear):
         assert cells[Cell.DECODE_S] > 0
         assert cells[Cell.RECOGNIZERS] >= 1
         assert cells[Cell.UTTERANCES] >= 1
+
+
+async def test_a_shard_that_is_busy_takes_no_more_and_says_so(ear: Ear):
+    """Six channels at 0.015 fill a limit of 0.09; then a measurement says that they are cheaper."""
+    async with running_pool(ear, rings=20, max_utilization=0.09) as pool:
+        pool._workers._check.cancel()  # no measurement but ours
+        for number in range(6):
+            assert pool.has_capacity
+            pool.lease(f"{number}", ONE)
+        assert not pool.has_capacity
+        assert pool.readings()[0].capacity_left_ratio == pytest.approx(0, abs=1e-9)
+        with pytest.raises(
+            RefusedError, match=r"no shard has time for another call; .* shards.max_utilization"
+        ) as refusal:
+            pool.lease("6", ONE)
+        assert refusal.value.reason == "capacity"
+        pool._workers.shards[0].admission.measured(0.03, 6)
+        assert pool.has_capacity
+        assert pool.readings()[0].capacity_left_ratio == pytest.approx(1 - 0.03 / 0.09)
+        pool.lease("6", ONE)
+
+
+async def test_calls_go_to_a_shard_with_time(ear: Ear):
+    async with running_pool(ear, count=2, rings=20) as pool:
+        pool._workers._check.cancel()
+        first, second = pool._workers.shards
+        pool.lease("a", ONE)  # on either, and then that one is full
+        busy = first if pool._leases.used_rings(first.index) else second
+        busy.admission.measured(1.0, 1)
+        for number in range(5):
+            pool.lease(f"{number}", ONE)
+        assert (pool._leases.used_rings(busy.index), len(pool._leases)) == (1, 6)
+
+
+async def test_utilization_is_measured_while_a_worker_is_up_and_only_then(ear: Ear):
+    async with running_pool(ear) as pool:
+        admission = pool._workers.shards[0].admission
+        lease = pool.lease("a", ONE)
+        await play(lease.feed("external"), recording(1).pcm)
+        await until(lambda: admission._channels > 0)
+        assert 0 < admission.cost < 1

@@ -54,3 +54,27 @@ def test_a_worker_that_dies_at_once_again_and_again_is_given_up(limit):
         replaced += 1
     assert replaced == limit
     assert now_s < 60
+
+
+def test_a_shard_that_was_given_up_is_tried_again_later_and_later():
+    budget, now = RestartBudget(limit=0, window_s=60), 1000.0
+    pauses = []
+    for _ in range(6):
+        assert budget.pause_after_death(now) is None
+        pauses.append(budget.pause_after_giving_up(now))
+        now += pauses[-1] + 1
+    assert pauses == [60, 120, 240, 480, 480, 480]
+    assert budget.total == 6
+
+
+def test_a_shard_that_lived_for_a_window_after_that_begins_anew():
+    budget = RestartBudget(limit=1, window_s=60)
+    assert budget.pause_after_death(0) == 0
+    assert budget.pause_after_death(1) is None
+    assert budget.pause_after_giving_up(1) == 60
+    assert budget.pause_after_death(61 + 59) == 0, "its budget is whole again"
+    assert budget.pause_after_death(61 + 60) is None
+    assert budget.pause_after_giving_up(121) == 120, "it had lived for less than a window"
+    assert budget.pause_after_death(241 + 61) == 0
+    assert budget.pause_after_death(241 + 61) is None
+    assert budget.pause_after_giving_up(302) == 60

@@ -44,11 +44,12 @@ async def test_silence_counts_from_the_fork_or_from_the_last_turn_whichever_was_
 async def test_utilization_is_of_the_time_since_the_last_sample(shard):
     shard.sample()
     assert shard.utilization_ratio == 0  # sampled less than a second ago
-    shard._sampled = (time.monotonic() - 4, 10.0)
+    shard.state = ShardState.UP
+    shard._sampled = (time.monotonic() - 4, 10.0, 0.0)
     shard.arena.cells[Cell.BUSY_S] = 11.0
     shard.sample()
     assert shard.utilization_ratio == pytest.approx(0.25, abs=0.05)
-    shard._sampled = (time.monotonic() - 4, 11.0)
+    shard._sampled = (time.monotonic() - 4, 11.0, 0.0)
     shard.arena.cells[Cell.BUSY_S] = 99.0
     shard.sample()
     assert shard.utilization_ratio == 1.0
@@ -57,7 +58,7 @@ async def test_utilization_is_of_the_time_since_the_last_sample(shard):
 async def test_a_reading_is_a_copy(shard):
     shard.lost(5)
     shard.lost(2)
-    reading = shard.reading(11)
+    reading = shard.reading(11, 1)
     shard.arena.cells[Cell.FRAMES] = 1
     assert (reading.shard, reading.queue_depth_frames, reading.overrun_frames, reading.restarts) == (3, 11, 7, 0)
     assert reading.cells[Cell.FRAMES] == 0

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -11,8 +12,9 @@ from structlog.testing import capture_logs
 from engine.audio.arena import Arena
 from engine.packets import PacketPort, socket_pair
 from engine.shards.messages import WORKER_CODEC, CloseRing, Drain, OpenRing, RingClosed, RingFailed, Spotted
-from engine.shards.worker import TURN_FRAMES, Worker
+from engine.shards.worker import TIDY_S, TURN_FRAMES, Worker
 from engine.speech.events import PhraseSpotted, SpeechEvent, UtteranceStarted
+from engine.speech.pipeline import LATE_NS
 from engine.stats import Cell
 
 SPOTTED = PhraseSpotted("rule", "phrase", "phrase", None, "partial", 0, 20, 40, 1)
@@ -28,6 +30,8 @@ class StandIn:
     batch: int = 1  # fewer frames may wait for more
     order: list["StandIn"] = field(default_factory=list, repr=False, compare=False)
     drained: list[int] = field(default_factory=list)
+    published: list[int] = field(default_factory=list)
+    skipped: list[int] = field(default_factory=list)
     abandoned: bool = False
 
     @property
@@ -54,8 +58,15 @@ class StandIn:
     def finish(self) -> list[SpeechEvent]:
         return []
 
-    def abandon(self) -> None:
+    def abandon(self) -> list[SpeechEvent]:
         self.abandoned = True
+        return []
+
+    def publish(self) -> None:
+        self.published.append(len(self.drained))
+
+    def skip_to_live(self, now_ns: int) -> None:
+        self.skipped.append(now_ns)
 
 
 class Hall:
@@ -65,9 +76,14 @@ class Hall:
 
     def __init__(self, *pipelines: StandIn) -> None:
         self._pipelines = list(pipelines)
+        self.fired_ms: list[dict[str, int]] = []
 
-    def open(self, channel, reader, counters) -> StandIn:
+    def open(self, channel, reader, counters, fired_ms) -> StandIn:
+        self.fired_ms.append(fired_ms)
         return self._pipelines.pop(0)
+
+    def retire_idle(self) -> None:
+        raise AssertionError("too soon")
 
 
 class Stage:
@@ -127,6 +143,124 @@ def test_what_is_spotted_is_told_with_its_lease_and_nothing_else_is(stage):
     assert play.arena.cells[Cell.RECOGNIZERS] == 3
     assert play.arena.cells[Cell.HEARTBEAT_NS] > 0
     assert play.arena.cells[Cell.BUSY_S] > 0
+
+
+class NotingPort:
+    """As a PacketPort: notes what is sent, between what else is noted."""
+
+    def __init__(self, notes: list[object]) -> None:
+        self._notes = notes
+
+    def send(self, message: object) -> None:
+        self._notes.append(message)
+
+
+@dataclass
+class Publisher(StandIn):
+    """Notes when it publishes; its end has something to tell, too."""
+
+    notes: list[object] = field(default_factory=list)
+
+    def finish(self) -> list[SpeechEvent]:
+        return [SPOTTED]
+
+    def publish(self) -> None:
+        self.notes.append("published")
+
+
+@pytest.fixture
+def desk():
+    """A worker without a loop: what it notes, and how to make it."""
+    arena, notes = Arena.create(4, 16), []
+
+    def make(*pipelines: StandIn) -> Worker:
+        return Worker(NotingPort(notes), -1, arena, Hall(*pipelines))
+
+    make.notes, make.arena = notes, arena
+    yield make
+    arena.close()
+
+
+def test_what_was_heard_is_told_before_the_ring_says_that_it_is_done(desk):
+    """The other way round a death in between would lose the phrase."""
+    worker = desk(Publisher(frames=1, notes=desk.notes))
+    worker._obey(OpenRing(0, 7, "external"))
+    worker._turn()
+    assert desk.notes == [Spotted(7, SPOTTED), "published"]
+    desk.notes.clear()
+    worker._obey(CloseRing(0, 7))
+    worker._turn()
+    assert desk.notes == [Spotted(7, SPOTTED), "published", RingClosed(0, 7)]
+
+
+def test_what_a_broken_channel_had_heard_before_is_told(desk):
+    class Broken(StandIn):
+        def abandon(self) -> list[SpeechEvent]:
+            return [SPOTTED]
+
+    worker = desk(Broken(frames=5, error=LookupError()))
+    worker._obey(OpenRing(0, 7, "external"))
+    worker._turn()
+    assert desk.notes == [Spotted(7, SPOTTED), RingFailed(0, 7, "LookupError")]
+
+
+def test_what_fired_before_it_was_born_goes_to_the_channel(desk):
+    worker = desk(StandIn(frames=0))
+    worker._obey(OpenRing(0, 7, "external", {"rule": 1480}))
+    assert worker._hearing.fired_ms == [{"rule": 1480}]
+
+
+def test_which_lease_is_being_heard_is_written_down(desk):
+    class Witness(StandIn):
+        def drain(self, limit: int) -> list[SpeechEvent]:
+            seen.append(desk.arena.cells[Cell.HEARING])
+            return super().drain(limit)
+
+        def finish(self) -> list[SpeechEvent]:
+            seen.append(desk.arena.cells[Cell.HEARING])
+            return []
+
+    seen: list[float] = []
+    worker = desk(Witness(frames=1, since_ns=1), Witness(frames=1, since_ns=2))
+    for lease in (7, 8):
+        worker._obey(OpenRing(lease - 7, lease, "external"))
+    worker._turn()
+    assert seen == [7, 8]
+    assert desk.arena.cells[Cell.HEARING] == 0
+    worker._obey(CloseRing(1, 8))
+    worker._turn()
+    assert seen == [7, 8, 8]
+
+
+def test_only_what_waited_too_long_is_asked_to_skip_and_no_call_that_is_over(desk):
+    now_ns = time.monotonic_ns()
+    fresh = StandIn(frames=1, since_ns=now_ns)
+    worker = desk(fresh)
+    worker._obey(OpenRing(0, 1, "external"))
+    worker._turn()
+    assert fresh.skipped == []
+    late, other = StandIn(frames=1, since_ns=now_ns - LATE_NS), StandIn(frames=1, since_ns=now_ns)
+    over = StandIn(frames=1, since_ns=now_ns - LATE_NS)
+    worker = desk(other, late, over)
+    for lease in (1, 2, 3):
+        worker._obey(OpenRing(lease, lease, "external"))
+    worker._obey(CloseRing(3, 3))
+    worker._turn()
+    assert len(late.skipped) == len(other.skipped) == 1, "each judges its own"
+    assert late.skipped[0] >= now_ns
+    assert over.skipped == []
+
+
+def test_recognizers_of_a_peak_are_let_go_after_a_minute(desk, monkeypatch):
+    monkeypatch.setattr(Hall, "retire_idle", lambda hall: desk.notes.append("tidied"), raising=True)
+    worker = desk()
+    worker._turn()
+    assert desk.notes == []
+    worker._tidied_s -= TIDY_S
+    worker._swept_s -= TIDY_S
+    worker._turn()
+    worker._turn()
+    assert desk.notes == ["tidied"]
 
 
 def test_no_ring_starves_another(stage):

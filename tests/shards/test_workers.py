@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from engine.commands.rules import Rules
-from engine.errors import ModelError
+from engine.errors import ModelError, RefusedError
 from engine.shards.messages import Prepared
 from engine.shards.pool import Pool
 from engine.shards.shard import Shard, ShardState
+from engine.shards.workers import LATE_S
 from engine.stats import Cell
 from tests.support.shards import (
     ROOT,
@@ -106,7 +107,7 @@ class TestDeath:
             await play(feed, call.part(end_ms + late_ms, end_ms + 3000))  # while nobody hears
             lease.release()
             await asyncio.wait_for(pool.drained(), 30)
-        assert commands(ear, "a") == [phrase.replace(" ", "-")]
+        assert ear.phrases("a") == [phrase], "told once, without help of the idempotency key"
 
     async def test_audio_that_came_while_nobody_heard_is_heard_after_all_even_of_a_call_that_ended(self, ear):
         call = recording(3)
@@ -153,7 +154,7 @@ class TestDeath:
         assert commands(ear, "a") == commands(ear, "b") == names(call)
 
     async def test_counters_only_grow_over_a_restart(self, ear):
-        gauges = {Cell.HEARTBEAT_NS, Cell.GENERATION, Cell.RECOGNIZERS}
+        gauges = {Cell.HEARTBEAT_NS, Cell.HEARING, Cell.HEARING_AT, Cell.RECOGNIZERS}
         call = recording(1)
         async with running_pool(ear) as pool:
             feed = pool.lease("a", ONE).feed("external")
@@ -212,6 +213,18 @@ class TestHang:
             await asyncio.wait_for(pool.drained(), 30)
         assert commands(ear, "a") == ["transfer-me"]
 
+    async def test_silence_does_not_count_while_the_supervisor_itself_was_paused(self, ear):
+        async with running_pool(ear, hang_timeout_s=0.6) as pool:
+            workers, shard, (old,) = pool._workers, shard_of(pool), pool.worker_pids
+            workers._check.cancel()
+            os.kill(old, signal.SIGSTOP)
+            await until(lambda: shard.silent_s() > 1)
+            workers._check_at = asyncio.get_running_loop().time() - LATE_S - 0.1
+            workers._check_hangs()
+            assert alive(old)
+            assert shard.silent_s() < 0.6
+            await replaced(pool, old)  # counted anew
+
     async def test_an_idle_worker_is_not_taken_for_hung(self, ear):
         async with running_pool(ear, hang_timeout_s=0.6) as pool:
             (pid,) = pool.worker_pids
@@ -219,6 +232,15 @@ class TestHang:
             beat = shard.arena.cells[Cell.HEARTBEAT_NS]
             await until(lambda: shard.arena.cells[Cell.HEARTBEAT_NS] > beat + 1.5e9)
             assert pool.worker_pids == [pid]
+
+
+class TestMemory:
+    async def test_the_kernel_takes_a_worker_before_the_supervisor(self, ear):
+        async with running_pool(ear, count=2) as pool:
+            scores = [Path(f"/proc/{pid}/oom_score_adj") for pid in pool.worker_pids]
+            await until(lambda: [int(score.read_text()) for score in scores] == [500, 500])
+            for pid in (fork_server_pid(pool), os.getpid()):
+                assert int(Path(f"/proc/{pid}/oom_score_adj").read_text()) < 500
 
 
 class TestForkServer:
@@ -269,7 +291,7 @@ class TestForkServer:
             await until(lambda: shard.generation == 2)
             await until(lambda: not alive(old))
             assert shard.state is ShardState.STARTING
-            shard.arena.cells[Cell.HEARTBEAT_NS] = shard._forked_ns = 0  # as if it had been asked for long ago
+            shard.arena.cells[Cell.HEARTBEAT_NS] = shard._watched_ns = 0  # as if it had been asked for long ago
             await replaced(pool, old)
             assert not alive(server)
             assert pool.readings()[0].restarts == 1  # the one that it never made does not count
@@ -314,6 +336,24 @@ class TestBudget:
             leases.pop(name).release()
             assert pool.lease(name, ("internal",)) is not None  # on the other shard
             assert {lease.shard for lease in pool._leases._leases.values()} == {second.index}
+
+    async def test_a_shard_that_was_given_up_is_tried_again(self, ear):
+        call = recording(3)
+        (phrase, start_ms, end_ms), *_ = call.said
+        async with running_pool(ear, restart_limit=0, restart_window_s=0.5) as pool:
+            pool.lease("a", ONE)
+            (old,) = pool.worker_pids
+            os.kill(old, signal.SIGKILL)
+            await until(lambda: ear.failed)
+            assert ear.failed == [("a", "external", "ShardGivenUp")]
+            assert (pool.all_up, pool.has_capacity, pool.readings()[0].capacity_left_ratio) == (False, False, 0)
+            with pytest.raises(RefusedError, match="no shard has a worker") as refusal:
+                pool.lease("a", ONE)
+            assert refusal.value.reason == "capacity"
+            await replaced(pool, old)
+            await play(pool.lease("a", ONE).feed("external"), call.part(start_ms - 1500, end_ms + 1500))
+            await until(lambda: ear.phrases("a") == [phrase])
+            assert pool.readings()[0].restarts == 1
 
     async def test_without_any_shard_left_nothing_is_taken_and_nothing_waits(self, ear):
         async with running_pool(ear, restart_limit=0) as pool:

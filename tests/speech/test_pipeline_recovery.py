@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.audio.ring import ReaderState, RingReader
 from engine.speech.events import PhraseSpotted, SpeechEvent, UtteranceEnded, UtteranceStarted
 from engine.stats import Cell
-from tests.support.speech import Channel, phrases_in, rule, script, write
+from tests.support.speech import Channel, phrases_in, rule, script, step, write
 
 TRANSFER = rule("transfer me", refractory_s=0)
 HELLO = rule("hello", fire_on="final", refractory_s=0)
@@ -98,15 +98,15 @@ def whole_call(slots: int = 4096) -> Channel:
     return channel
 
 
-@pytest.mark.parametrize("step", [1, 25])
-def test_wherever_a_worker_dies_the_same_phrases_are_heard_under_the_same_names(step: int) -> None:
+@pytest.mark.parametrize("size", [1, 25])
+def test_wherever_a_worker_dies_the_same_phrases_are_heard_under_the_same_names(size: int) -> None:
     expected = keys(whole_call().finish())
     assert len(expected) == 6
     frames = len(script(CALL)) // 320
-    for dies_after in range(0, frames + 1, step):
+    for dies_after in range(0, frames + 1, size):
         dead = whole_call()
-        limits = [step] * (dies_after // step)
-        first = [event for limit in limits for event in dead.pipeline.drain(limit)]
+        limits = [size] * (dies_after // size)
+        first = [event for limit in limits for event in step(dead.pipeline, limit)]
         second = replaced(dead)
         assert keys(first) | keys(second.finish()) == expected, dies_after
         assert second.counters.cells[Cell.FRAMES] == frames, "each frame is counted once"
@@ -120,7 +120,7 @@ def test_wherever_a_worker_dies_the_same_phrases_are_heard_under_the_same_names(
 def test_also_when_replacements_die(deaths: list[int]) -> None:
     channel, heard = whole_call(), set()
     for frames in deaths:
-        heard |= keys(channel.pipeline.drain(frames))
+        heard |= keys(step(channel.pipeline, frames))
         channel = replaced(channel)
     assert heard | keys(channel.finish()) == keys(whole_call().finish())
     assert channel.counters.cells[Cell.FRAMES] == len(script(CALL)) // 320
@@ -191,3 +191,87 @@ def test_a_full_ring_loses_the_newest_and_what_was_kept_stays_right() -> None:
     assert channel.say("_*20 hello*5 transfer*10 me*9 please*10") == 10
     assert len(phrases_in(channel.finish())) == 1
     assert write(channel.writer, script("_*10")) == 0
+
+
+S = 10**9
+
+
+def arriving(channel: Channel, text: str, at_ns: int) -> None:
+    """Scripted frames that all arrive at this time."""
+    assert channel.writer.write(memoryview(script(text)), at_ns) == 0
+
+
+def test_a_shard_that_is_behind_skips_to_live_and_says_how_much() -> None:
+    channel = Channel([TRANSFER])
+    arriving(channel, "_*50 transfer*15", 10 * S)
+    channel.drain()
+    arriving(channel, "me*30 hello*100", 11 * S)
+    arriving(channel, "_*75 transfer*15 me*10 _*40", 14 * S)
+    channel.pipeline.skip_to_live(14 * S)
+    assert channel.counters.cells[Cell.FRAMES_SKIPPED] == 0, "nothing has waited for more than 3 s"
+    channel.pipeline.skip_to_live(14 * S + 1)
+    skipped = 65 + 130 + 140 - 25 - 65  # all but the newest 25 frames
+    assert channel.counters.cells[Cell.FRAMES_SKIPPED] == skipped
+    channel.drain()
+    assert channel.events == [UtteranceStarted(35 * 20), UtteranceEnded(35 * 20, 65 * 20)]
+    assert state(channel).tail == 65 + 130 + 140
+    arriving(channel, "transfer*15 me*10 _*40", 15 * S)
+    (spotted,) = phrases_in(channel.finish())
+    assert spotted.utterance_start_ms == (335 + 3 - 18) * 20, "positions are as if all had been heard"
+    assert channel.counters.cells[Cell.FRAMES] == 335 + 65 - skipped
+    assert channel.counters.cells[Cell.FRAMES] + skipped == channel.writer.head
+
+
+def test_the_pre_roll_does_not_reach_into_what_was_skipped() -> None:
+    channel = Channel([TRANSFER])
+    arriving(channel, "hello*200", S)
+    arriving(channel, "hello*100", 2 * S)
+    channel.pipeline.skip_to_live(9 * S)
+    assert channel.drain()[0] == UtteranceStarted(275 * 20)
+
+
+def test_gaps_within_what_was_skipped_still_move_positions() -> None:
+    channel = Channel([TRANSFER])
+    arriving(channel, "_*50", S)
+    channel.writer.mark_gap(7)
+    arriving(channel, "_*50", S)
+    channel.writer.mark_gap(8)
+    arriving(channel, "_*50", S)
+    channel.pipeline.skip_to_live(9 * S)
+    channel.drain()
+    assert (state(channel).gaps_seen, state(channel).gap_frames) == (2, 15)
+    arriving(channel, "transfer*15 me*10 _*40", 10 * S)
+    (spotted,) = phrases_in(channel.finish())
+    assert spotted.utterance_start_ms == (150 + 15 + 3 - 18) * 20
+
+
+def test_a_replay_is_not_skipped_however_old() -> None:
+    """Neither what a predecessor had heard, nor what came while nobody heard."""
+    dead = Channel([TRANSFER, HELLO])
+    arriving(dead, "_*50 hello*10", S)
+    dead.drain()
+    arriving(dead, "transfer*15 me*10 hello*60 _*40", 2 * S)
+    second = replaced(dead)
+    second.pipeline.skip_to_live(99 * S)
+    second.pipeline.drain(10)
+    second.pipeline.skip_to_live(99 * S)
+    assert keys(second.finish()) == {("transfer-me", 35 * 20), ("hello", 35 * 20)}
+    assert second.counters.cells[Cell.FRAMES_SKIPPED] == 0
+
+
+def test_a_burst_is_not_skipped() -> None:
+    """Ten seconds of audio that have just come are ahead of their time, not late."""
+    channel = Channel([TRANSFER])
+    arriving(channel, "_*200 transfer*15 me*10 _*275", 20 * S)
+    channel.pipeline.skip_to_live(23 * S)
+    assert len(phrases_in(channel.finish())) == 1
+    assert channel.counters.cells[Cell.FRAMES_SKIPPED] == 0
+
+
+def test_a_few_late_frames_are_heard() -> None:
+    """All of us were stopped for a while: what little is there is no backlog."""
+    channel = Channel([TRANSFER])
+    arriving(channel, "_*25", S)
+    channel.pipeline.skip_to_live(99 * S)
+    channel.drain()
+    assert channel.counters.cells[Cell.FRAMES] == 25

@@ -133,3 +133,31 @@ def test_the_pool_forgets_what_was_discarded() -> None:
     pool.discard(first)
     assert pool.alive == 0
     assert pool.take() is not first
+
+
+def test_the_pool_lets_a_peaks_leftovers_go() -> None:
+    """Ten at once, then two at a time: eight lie idle from one call to the next."""
+    pool = RecognizerPool(ScriptedRecognizer, 100)
+
+    def speak(at_once: int) -> None:
+        taken = [pool.take() for _ in range(at_once)]
+        for recognizer in taken:
+            pool.give_back(recognizer)
+
+    speak(10)
+    pool.retire_idle()
+    assert pool.alive == 10, "all were needed since the beginning"
+    speak(2)
+    pool.retire_idle()
+    assert pool.alive == 2
+    speak(2)
+    pool.retire_idle()
+    assert pool.alive == 2, "those that are used stay"
+    pool.retire_idle()
+    assert pool.alive == 0
+    busy = pool.take()
+    pool.retire_idle()
+    pool.retire_idle()
+    assert pool.alive == 1, "one in use is not idle"
+    pool.give_back(busy)
+    assert pool.take() is busy

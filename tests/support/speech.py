@@ -6,7 +6,7 @@ per cent in its second, so the same ring serves fake and real and nothing has to
 
 import json
 import wave
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from pathlib import Path
@@ -133,6 +133,7 @@ class Channel:
         memory: RingMemory | None = None,
         make: Callable[[], Recognizer] = ScriptedRecognizer,
         counters: Counters | None = None,
+        fired_ms: Mapping[str, int] | None = None,
         cadence: Cadence = Cadence(chunk_ms=100),  # noqa: B008 (frozen)
         **options: Any,
     ) -> None:
@@ -141,7 +142,7 @@ class Channel:
         self.counters = counters or Counters()
         self.pool = RecognizerPool(make, 1000)
         self.events: list[SpeechEvent] = []
-        spotter = PhraseSpotter([SpottingRule.of(each, no_entry_point) for each in rules])
+        spotter = PhraseSpotter([SpottingRule.of(each, no_entry_point) for each in rules], fired_ms)
         settings = OPTIONS.model_copy(update=options)
         self.pipeline = Pipeline(
             RingReader(self.memory), ScriptedVad(), spotter, self.pool, cadence, settings, self.counters
@@ -160,6 +161,7 @@ class Channel:
         """Drain, and end the channel."""
         self.drain()
         self.events += self.pipeline.finish()
+        self.pipeline.publish()
         return self.events
 
 
@@ -170,11 +172,18 @@ def write(writer: RingWriter, pcm: bytes) -> int:
     return sum(writer.write(data[at : at + FRAME_BYTES], writer.head) for at in starts)
 
 
+def step(pipeline: Pipeline, limit: int) -> list[SpeechEvent]:
+    """One drain, passed on."""
+    events = pipeline.drain(limit)
+    pipeline.publish()
+    return events
+
+
 def drained(pipeline: Pipeline, limits: Iterable[int] = (), limit: int = 25) -> list[SpeechEvent]:
     """All events up to the head, taking at most `limits`, then `limit` frames at once."""
     events, cuts = [], iter(limits)
     while pipeline.has_work:
-        events += pipeline.drain(next(cuts, limit))
+        events += step(pipeline, next(cuts, limit))
     return events
 
 
