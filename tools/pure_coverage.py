@@ -39,7 +39,9 @@ PURE = (
     "engine/shards/messages.py",
     "engine/shards/restarts.py",
     "engine/shards/router.py",
+    "engine/commands/circuit.py",
     "engine/commands/command.py",
+    "engine/commands/outbox_rows.py",
     "engine/commands/rules.py",
 )
 
