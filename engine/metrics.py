@@ -132,7 +132,7 @@ class Metrics:
             buckets=SPOT_BOUNDS_S,
             registry=self.registry,
         )
-        self._outbox = Gauge("cueline_outbox_pending", "Deliveries waiting or under way.", registry=self.registry)
+        self._add_outbox()
         self._lag = Gauge(
             "cueline_loop_lag_seconds", "How late the event loop's last tick was.", registry=self.registry
         )
@@ -143,6 +143,21 @@ class Metrics:
             "cueline_model_info",
             "The model in use; always 1.",
             ["name", "decoding", "frames_per_chunk"],
+            registry=self.registry,
+        )
+
+    def _add_outbox(self) -> None:
+        self._outbox = Gauge("cueline_outbox_pending", "Deliveries waiting or under way.", registry=self.registry)
+        self._dead = Gauge("cueline_outbox_dead", "Dead letters kept.", registry=self.registry)
+        self._oldest = Gauge(
+            "cueline_outbox_oldest_seconds",
+            "For how long the oldest pending delivery has been pending.",
+            registry=self.registry,
+        )
+        self._circuit = Gauge(
+            "cueline_sink_circuit_open",
+            "1 while a sink fails and is only probed.",
+            ["sink"],
             registry=self.registry,
         )
 
@@ -200,6 +215,15 @@ class Metrics:
     def outbox_pending(self, count: int) -> None:
         """Deliveries waiting or under way."""
         self._outbox.set(count)
+
+    def outbox_from(self, dead: Callable[[], float], oldest_s: Callable[[], float]) -> None:
+        """Where to ask, at scrape time, for the dead letters kept and the age of the oldest pending delivery."""
+        self._dead.set_function(dead)
+        self._oldest.set_function(oldest_s)
+
+    def circuit_open(self, sink: str, is_open: bool) -> None:
+        """A sink's circuit opened or closed."""
+        self._circuit.labels(sink).set(is_open)
 
     def loop_lag(self, seconds: float) -> None:
         """How late a tick of the loop was."""
