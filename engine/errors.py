@@ -84,3 +84,7 @@ class SinkError(CuelineError):
         self.retryable = retryable
         self.retry_after_s = retry_after_s
         self.happened = happened
+
+
+class RowError(CuelineError):
+    """A row of the state file can't be read; the message says what of it, and holds no words that were said."""

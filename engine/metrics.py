@@ -62,6 +62,11 @@ class Metrics:
             registry=self.registry,
         )
         self._outbox = self._gauge("cueline_outbox_pending", "Deliveries waiting or under way.", [])
+        self._dead = self._gauge("cueline_outbox_dead", "Dead letters kept.", [])
+        self._oldest = self._gauge(
+            "cueline_outbox_oldest_seconds", "For how long the oldest pending delivery has been pending.", []
+        )
+        self._circuit = self._gauge("cueline_sink_circuit_open", "1 while a sink fails and is only probed.", ["sink"])
         self._lag = self._gauge("cueline_loop_lag_seconds", "How late the event loop's last tick was.", [])
         self._token = self._gauge("cueline_token_seconds_left", "Life left of the platform token; 0 without one.", [])
         self._model = self._gauge(
@@ -133,6 +138,15 @@ class Metrics:
     def outbox_pending(self, count: int) -> None:
         """Deliveries waiting or under way."""
         self._outbox.set(count)
+
+    def outbox_from(self, dead: Callable[[], float], oldest_s: Callable[[], float]) -> None:
+        """Where to ask, at scrape time, for the dead letters kept and the age of the oldest pending delivery."""
+        self._dead.set_function(dead)
+        self._oldest.set_function(oldest_s)
+
+    def circuit_open(self, sink: str, is_open: bool) -> None:
+        """A sink's circuit opened or closed."""
+        self._circuit.labels(sink).set(is_open)
 
     def loop_lag(self, seconds: float) -> None:
         """How late a tick of the loop was."""

@@ -24,15 +24,12 @@ from typing import Any, Self
 import structlog
 
 from engine.errors import ConfigError
+from engine.state_connection import BUSY_S, FILE_NAME, opened
 
-FILE_NAME = "cueline.sqlite3"
 LOCK_NAME = "cueline.lock"
-VERSION = 1  # of the tables; a file with a greater one is a later Cueline's
 WATCH_S = 0.5
 RETRY_S = 0.5
-BUSY_S = 5.0  # another process may hold the file for so long
 GROUP = 500  # changes in one commit, at most
-LOG_BYTES = 4 << 20  # the log is cut back to this after a checkpoint
 
 Statement = tuple[str, Sequence[Any]]
 Rows = list[tuple[Any, ...]]
@@ -40,19 +37,18 @@ Rows = list[tuple[Any, ...]]
 log = structlog.get_logger(__name__)
 
 
+# What the disk has no part in: a change that can't be had, whatever is tried.
+_DEFECTS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.DataError)
+_DEFECTS_OF_VALUES = (ValueError, TypeError, OverflowError)
+
+
 @dataclass(frozen=True, slots=True)
 class _Change:
     statements: tuple[Statement, ...]
-    committed: Callable[[], None]
+    committed: Callable[[Rows], None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Query:
-    statement: Statement
-    found: Callable[[Rows], None]
-
-
-_Task = _Change | _Query | None  # None: the end
+_Task = _Change | None  # None: the end
 
 
 class StateFile:
@@ -77,7 +73,7 @@ class StateFile:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock_fd = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return cls(lock_fd, _opened(folder / FILE_NAME, tables))
+            return cls(lock_fd, opened(folder / FILE_NAME, tables))
         except BlockingIOError:
             fault = "another Cueline runs with it; stop that one, or give this one a folder of its own"
         except OSError as error:
@@ -106,11 +102,15 @@ class StateFile:
 
     def write(self, statements: Iterable[Statement], committed: Callable[[], None] = lambda: None) -> None:
         """Note a change: all statements or none; `committed` is called once it is on the disk."""
+        self.change(statements, lambda _: committed())
+
+    def change(self, statements: Iterable[Statement], committed: Callable[[Rows], None]) -> None:
+        """The same; `committed` gets the rows that its statements returned (SELECT, RETURNING), in their order."""
         self._tasks.put(_Change(tuple(statements), committed))
 
     def read(self, sql: str, values: Sequence[Any], found: Callable[[Rows], None]) -> None:
         """Ask for rows as they are after the changes noted so far."""
-        self._tasks.put(_Query((sql, values), found))
+        self.change([(sql, values)], found)
 
     async def close(self, timeout_s: float) -> bool:
         """Commit what is noted, then close; False where that could not be done in time. Again is nothing."""
@@ -158,13 +158,7 @@ class StateFile:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for task in group:
-                match task:
-                    case _Change(statements, committed):
-                        for statement in statements:
-                            self._connection.execute(*statement)
-                        calls.append(committed)
-                    case _Query(statement, found):
-                        calls.append(partial(found, self._connection.execute(*statement).fetchall()))
+                calls += self._changed(task) if task else []
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):
@@ -174,6 +168,19 @@ class StateFile:
         self._troubled(None)
         self._call(calls)
         return True
+
+    def _changed(self, change: _Change) -> list[Callable[[], None]]:
+        """Whom to tell; nobody, and nothing is changed, where the change itself is wrong: the others go on."""
+        self._connection.execute("SAVEPOINT change")
+        calls: list[Callable[[], None]] = []
+        try:
+            rows = [row for statement in change.statements for row in self._connection.execute(*statement).fetchall()]
+            calls.append(partial(change.committed, rows))
+        except (*_DEFECTS, *_DEFECTS_OF_VALUES) as error:
+            self._connection.execute("ROLLBACK TO change")
+            log.error("A change was wrong and is left out", fault=str(error), sql=change.statements[0][0])  # noqa: TRY400
+        self._connection.execute("RELEASE change")
+        return calls
 
     def _troubled(self, trouble: str | None) -> None:
         """Say so once, and once when it is over."""
@@ -194,47 +201,6 @@ class StateFile:
         assert self._loop is not None
         with suppress(RuntimeError):  # the loop has been closed meanwhile
             self._loop.call_soon_threadsafe(_call_all, calls)
-
-
-def connect(folder: Path) -> sqlite3.Connection:
-    """The state of an engine, running or not, for another process. ConfigError where there is none."""
-    path = folder / FILE_NAME
-    if not path.is_file():
-        raise ConfigError([f"CUELINE_STATE_DIR = {folder}: holds no {FILE_NAME}; no engine has run with it"])
-    try:
-        return _connection(path)
-    except (sqlite3.Error, ValueError) as error:
-        raise ConfigError([f"CUELINE_STATE_DIR = {folder}: {FILE_NAME} can't be read ({error})"]) from error
-
-
-def _opened(path: Path, tables: Iterable[str]) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    connection = _connection(path)
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        for table in tables:
-            connection.execute(table)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
-        connection.execute("COMMIT")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _connection(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-    try:
-        for setting in ("journal_mode = WAL", "synchronous = FULL", f"journal_size_limit = {LOG_BYTES}"):
-            connection.execute(f"PRAGMA {setting}")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-    except sqlite3.Error:
-        connection.close()
-        raise
-    if version > VERSION:
-        connection.close()
-        raise ValueError(f"its version is {version}, this Cueline knows {VERSION} at most")
-    return connection
 
 
 def _data_version(connection: sqlite3.Connection) -> int:

@@ -1,8 +1,8 @@
 """The engine as a whole: what is made of what, the order of start, and the ladder of stop.
 
 One event loop, every socket. The first TERM or INT starts the ladder: readiness off, no more conversations, calls may end
-until the deadline (not after INT, whose sender waits), rings are heard to their heads, workers end, commands are delivered,
-everything closes in the reverse order of its start. A second signal moves the deadline to now.
+until the deadline (not after INT, whose sender waits), rings are heard to their heads, workers end, commands are delivered (what
+can't be in time waits in the state file for the next start), everything closes in the reverse order of its start. A second signal moves the deadline to now.
 """
 
 import asyncio
@@ -21,7 +21,8 @@ from engine.admin.events import EventStream
 from engine.admin.server import AdminParts, AdminServer
 from engine.commands.command import Command
 from engine.commands.dispatcher import Dispatcher
-from engine.commands.outbox import MemoryOutbox
+from engine.commands.outbox import Outbox
+from engine.commands.outbox_rows import TABLES
 from engine.commands.rules import Rules
 from engine.commands.sinks import open_sinks
 from engine.errors import RefusedError
@@ -77,6 +78,7 @@ class Supervisor:
         )
         parts = AdminParts(self._conversations, self._readiness, self._metrics, self._events)
         self._admin = AdminServer(options.admin, parts)
+        self._state: StateFile | None = None
         self._dispatcher: Dispatcher | None = None
 
     async def run(self) -> None:
@@ -97,15 +99,15 @@ class Supervisor:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         """Each part is closed by the stack in the reverse order, as far as it came."""
-        state = StateFile.open(self._options.state_dir, FOLLOWED_TABLES)
-        stack.push_async_callback(state.close, STATE_CLOSE_S)
-        known = self._followed.begin(state)
-        state.start()
+        self._state = StateFile.open(self._options.state_dir, (*TABLES, *FOLLOWED_TABLES))
+        stack.push_async_callback(self._close_state, self._state)
+        known = self._followed.begin(self._state)
         await stack.enter_async_context(self._platform)
         sinks = await stack.enter_async_context(open_sinks(self._options.sinks, self._platform))
-        self._dispatcher = Dispatcher(
-            sinks, MemoryOutbox(self._options.outbox.capacity), self._metrics, self._on_outcome
-        )
+        outbox = Outbox(self._state, self._options.outbox, sinks)
+        stack.callback(outbox.close)
+        self._state.start(outbox.heed)
+        self._dispatcher = Dispatcher(sinks, outbox, self._metrics, self._on_outcome)
         stack.push_async_callback(self._dispatcher.close)
         stack.push_async_callback(self._stop_pool)
         prepared = await self._pool.start()
@@ -195,6 +197,7 @@ class Supervisor:
             "shards_up": self._pool.all_up,
             "not_draining": not self._stop.is_set(),
             "capacity_left": self._pool.has_capacity,
+            "state_writable": self._state is not None and self._state.trouble is None,
         }
 
     # stop
@@ -236,3 +239,7 @@ class Supervisor:
     async def _stop_pool(self) -> None:
         """After a drain, or by the stack when the start failed; the second time it does nothing."""
         await self._pool.stop(max(MIN_WORKERS_S, self._deadline - self._loop.time()))
+
+    async def _close_state(self, state: StateFile) -> None:
+        if not await state.close(max(MIN_CLOSING_S, self._deadline - self._loop.time())):
+            log.error("The last changes of the state could not be written and are lost", fault=state.trouble)

@@ -34,7 +34,7 @@ PARTS = {  # modules that belong to another's part
     "listen_cli": "listen", "listen_views": "listen", "timeline": "listen", "timeline_labels": "listen", "demo_cli": "demo",
     "evaluate_cli": "evaluate", "evaluate_views": "evaluate", "evaluated": "evaluate", "proposals": "evaluate", "det": "evaluate",
     "det_points": "evaluate",
-    "labels": "evaluate", "label_rows": "evaluate",
+    "labels": "evaluate", "label_rows": "evaluate", "state_connection": "state_file",
 }  # fmt: skip
 FORBIDDEN = {  # edges that the levels would allow, but DESIGN §2 does not
     "simulator": {"genesys", "intake", "shards", "commands", "admin", "metrics", "speech", "supervisor", "config"},
@@ -51,7 +51,7 @@ HOMES = {  # a third-party library's import sites
         "shard_metrics.py",
         "demo/figures.py",
     },  # the demo reads what the engine exposes
-    "sqlite3": {"state_file.py"},
+    "sqlite3": {"state_file.py", "state_connection.py"},
     "uvloop": {"cli.py", "simulator/cli.py"},
     "pydantic_settings": {"config_layers.py"},
     "websockets": {"intake/realtime_socket.py", "intake/direct_connection.py"},

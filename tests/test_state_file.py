@@ -9,9 +9,11 @@ import sys
 from contextlib import asynccontextmanager, closing
 
 import pytest
+from structlog.testing import capture_logs
 
 from engine.errors import ConfigError
-from engine.state_file import FILE_NAME, StateFile, connect
+from engine.state_connection import FILE_NAME, connect, visiting
+from engine.state_file import StateFile
 from tests.support.waiting import until
 
 TABLES = ("CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value INTEGER) STRICT",)
@@ -99,6 +101,71 @@ async def test_what_another_process_writes_is_noticed(tmp_path):
         state.read(ALL, (), found.extend)
         await until(lambda: found)
         assert found == [("ours", 1), ("theirs", 2)]
+
+
+async def test_a_change_gets_what_its_statements_return(tmp_path):
+    """What was there already is left as it is, and isn't returned."""
+    insert = "INSERT OR IGNORE INTO notes VALUES (?, ?) RETURNING name"
+    got = []
+    async with opened(tmp_path) as state:
+        state.write([(INSERT, ("a", 1))])
+        state.change([(insert, ("a", 2)), (insert, ("b", 3)), (ALL, ())], got.append)
+        await until(lambda: got)
+    assert got == [[("b",), ("a", 1), ("b", 3)]]
+
+
+@pytest.mark.parametrize("value", ["no number", "\ud800", 2**80, object(), None], ids=repr)
+async def test_a_change_that_is_wrong_harms_no_other(tmp_path, value):
+    """In one group with sound ones, before and after; and none of it is done."""
+    told = []
+    state = StateFile.open(tmp_path, TABLES)
+    state.write([(INSERT, ("a", 1))], lambda: told.append("a"))
+    state.write(
+        [(INSERT, ("half", 1)), ("INSERT INTO notes VALUES (?, 1)", (value,)), (INSERT, ("half", 2))],
+        lambda: told.append("x"),
+    )
+    state.write([(INSERT, ("b", 2))], lambda: told.append("b"))
+    state.start()
+    with capture_logs() as logs:
+        await until(lambda: len(told) == 2)
+        assert await state.close(5)
+    assert (told, on_disk(tmp_path)) == (["a", "b"], [("a", 1), ("b", 2)])
+    assert [line["event"] for line in logs] == ["A change was wrong and is left out"]
+
+
+async def test_what_is_no_text_spoils_only_itself(tmp_path):
+    async with opened(tmp_path) as state:
+        state.write([("INSERT INTO notes VALUES (CAST(x'61ff62' AS TEXT), 1)", ())])
+    again = StateFile.open(tmp_path, TABLES)
+    assert again.rows(ALL) == [("a\ufffdb", 1)]
+    await again.close(1)
+
+
+async def test_a_damaged_file_stops_the_start(tmp_path):
+    async with opened(tmp_path) as state:
+        state.write([(INSERT, (str(number), number)) for number in range(5000)])
+    whole = bytearray((tmp_path / FILE_NAME).read_bytes())
+    whole[4096:] = b"\xaa" * (len(whole) - 4096)
+    (tmp_path / FILE_NAME).write_bytes(whole)
+    state = StateFile.open(tmp_path, ())
+    with pytest.raises(ConfigError, match="malformed"):
+        state.rows(ALL)
+    await state.close(1)
+
+
+def visit_in_vain(folder):
+    with visiting(folder) as connection:
+        connection.execute(INSERT, ("b", 2))
+        connection.execute("SELECT * FROM others")
+
+
+async def test_a_visit_is_whole_or_nothing_and_says_what_hinders_it(tmp_path):
+    await StateFile.open(tmp_path, TABLES).close(1)
+    with visiting(tmp_path) as connection:
+        connection.execute(INSERT, ("a", 1))
+    with pytest.raises(ConfigError, match=r"no such table: others; nothing was changed"):
+        visit_in_vain(tmp_path)
+    assert on_disk(tmp_path) == [("a", 1)]
 
 
 async def test_what_the_disk_does_not_take_waits_until_it_does(tmp_path):

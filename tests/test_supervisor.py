@@ -123,6 +123,7 @@ async def test_a_conversation_without_room_is_refused_and_the_other_goes_on(tmp_
             "shards_up": True,
             "not_draining": True,
             "capacity_left": False,
+            "state_writable": True,
         }
         async with (
             aiohttp.ClientSession(supervisor._admin.url) as http,

@@ -44,7 +44,9 @@ PURE = (
     "engine/shards/restarts.py",
     "engine/shards/router.py",
     "engine/shards/suspects.py",
+    "engine/commands/circuit.py",
     "engine/commands/command.py",
+    "engine/commands/outbox_rows.py",
     "engine/commands/rules.py",
     "engine/commands/targets.py",
 )

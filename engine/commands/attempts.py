@@ -1,20 +1,22 @@
-"""One delivery: attempts until one succeeds, the fault is final, or the sink's deadline is over.
+"""One delivery: attempts until one succeeds, the fault is final, or the delivery's deadline is over.
 
 A sink makes a single attempt and says through SinkError whether it may be repeated; pauses, limits and the deadline are
 the same for all sinks and live here. What the receiver asks for (`Retry-After`) wins over the back-off, and when it
-lies past the deadline there is no further attempt.
+lies past the deadline there is no further attempt. A delivery in its pause takes no place from others.
 """
 
 import asyncio
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 import stamina
 import stamina.instrumentation
 import structlog
 
-from engine.commands.command import Command
+from engine.commands.boxes import Delivery
+from engine.commands.sink import Sink
+from engine.commands.turnstile import Turnstile
 from engine.errors import SinkError
-from engine.options import SinkBase
 
 WAIT_FIRST_S = 0.2  # doubles with each attempt
 WAIT_MOST_S = 10.0
@@ -36,38 +38,32 @@ def _tell(details: stamina.instrumentation.RetryDetails) -> None:
 stamina.instrumentation.set_on_retry_hooks([_tell])
 
 
-class Sink(Protocol):
-    """Where one kind of effect leaves."""
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Who is told of attempts: one begins once `begins` has returned; `failed` is for those that will be repeated."""
 
-    @property
-    def options(self) -> SinkBase:
-        """Name and limits."""
-        ...
-
-    @property
-    def idempotent(self) -> bool:
-        """Whether the effect may be had twice: only then is an attempt without an answer repeated."""
-        ...
-
-    async def deliver(self, command: Command) -> None:
-        """Make one attempt. Raises SinkError; bounded by its caller, who cancels it after `options.timeout_s`."""
-        ...
+    begins: Callable[[Delivery], Awaitable[None]]
+    failed: Callable[[Delivery, str], None]
 
 
-async def deliver(sink: Sink, command: Command) -> None:
-    """Deliver one command to one sink within `options.deadline_s`. Raises the last attempt's SinkError."""
-    await _Attempts(sink, command).run()
+async def deliver(sink: Sink, delivery: Delivery, turnstile: Turnstile, records: Records) -> None:
+    """Deliver one command to one sink before the delivery's deadline. Raises the last attempt's SinkError.
+
+    It is retryable still where only the deadline ended it; what `begins` raises ends it, too.
+    """
+    await _Attempts(sink, delivery, turnstile, records).run()
 
 
 class _Attempts:
     """The attempts of one delivery, and the fault it ends with if it ends now."""
 
-    def __init__(self, sink: Sink, command: Command) -> None:
+    def __init__(self, sink: Sink, delivery: Delivery, turnstile: Turnstile, records: Records) -> None:
         self._sink = sink
-        self._command = command
+        self._delivery = delivery
+        self._turnstile = turnstile
+        self._records = records
         self._clock = asyncio.get_running_loop().time
-        self._deadline = self._clock() + sink.options.deadline_s
-        self._fault = self._no_answer()
+        self._fault = SinkError(f"sink {sink.options.name}: could not be tried in time", retryable=True)
 
     async def run(self) -> None:
         attempts = stamina.retry_context(
@@ -79,7 +75,7 @@ class _Attempts:
             wait_jitter=JITTER_S,
         )
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout_at(self._delivery.deadline):
                 async for attempt in attempts:
                     with attempt:
                         await self._attempt()
@@ -87,22 +83,27 @@ class _Attempts:
             raise self._fault from error
 
     async def _attempt(self) -> None:
-        self._fault = self._no_answer()
-        try:
-            async with asyncio.timeout(self._sink.options.timeout_s):
-                await self._sink.deliver(self._command)
-        except TimeoutError as error:
-            raise self._no_answer() from error
+        async with self._turnstile.passage(self._delivery.attempts):
+            await self._records.begins(self._delivery)
+            if self._clock() >= self._delivery.deadline:
+                raise TimeoutError
+            self._fault = self._no_answer()
+            try:
+                async with asyncio.timeout(self._sink.options.timeout_s):
+                    await self._sink.deliver(self._delivery.command)
+            except TimeoutError as error:
+                raise self._no_answer() from error
 
     def _pause(self, error: Exception) -> bool | float:
         """Stamina's question after a failed attempt: no more (False), the usual back-off (True), or so many seconds."""
         if not isinstance(error, SinkError) or not error.retryable:
             return False
         self._fault = error
-        if error.retry_after_s is None:
-            return True
-        pause_s = max(error.retry_after_s, WAIT_FIRST_S)
-        return pause_s if self._clock() + pause_s < self._deadline else False
+        pause_s = None if error.retry_after_s is None else max(error.retry_after_s, WAIT_FIRST_S)
+        if pause_s is not None and self._clock() + pause_s >= self._delivery.deadline:
+            return False
+        self._records.failed(self._delivery, str(error))
+        return pause_s or True
 
     def _no_answer(self) -> SinkError:
         name, idempotent = self._sink.options.name, self._sink.idempotent

@@ -1,7 +1,8 @@
-"""Takes commands from the outbox to their sinks; every delivery ends in one counted outcome.
+"""Takes commands from the outbox to their sinks; every delivery ends in one recorded state and one counted outcome.
 
-`offer` never waits. Each sink has its own workers, at most `concurrency` of them, so a slow or dead sink delays no
-other. A delivery is pending in the outbox until it is done; what a stop cuts off stays pending there.
+`offer` never waits. Each sink has its own turnstile, and at most IN_HAND deliveries taken, so a slow or dead sink delays no
+other, and a command that always fails no other of its sink. A delivery is pending in the outbox until it is done; what a stop
+cuts off stays pending there, for the next start.
 """
 
 import asyncio
@@ -9,15 +10,28 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
 from engine.commands import attempts
-from engine.commands.attempts import Sink
+from engine.commands.attempts import Records
+from engine.commands.boxes import Delivery
 from engine.commands.command import Command
-from engine.commands.outbox import Delivery, Outbox
+from engine.commands.outbox import Closed, Outbox, WithdrawnError
+from engine.commands.outbox_rows import State
+from engine.commands.sink import Sink
+from engine.commands.turnstile import Turnstile
 from engine.errors import SinkError
 from engine.metrics import Metrics, Outcome
+
+IN_HAND = 256  # deliveries of one sink that are attempted or in their pauses
+OUTCOMES: dict[State, Outcome] = {
+    "delivered": "delivered",
+    "failed": "failed",
+    "expired": "failed",
+    "unknown": "unknown",
+}
 
 log = structlog.get_logger(__name__)
 
@@ -32,12 +46,30 @@ class Dispatcher:
         self._outbox = outbox
         self._metrics = metrics
         self._on_outcome = on_outcome
-        self._busy: Counter[str] = Counter()  # workers per sink
+        self._turnstiles = {name: self._turnstile(name, sink) for name, sink in sinks.items()}
+        self._records = Records(self._begins, outbox.failed)
+        self._in_hand: Counter[str] = Counter()  # by sink
         self._workers: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
         self._closed = False
+        metrics.outbox_from(lambda: outbox.dead, outbox.oldest_s)
+        for closed in outbox.closed_at_start:
+            self._tell_closed(closed)
+        if outbox.pending:
+            log.info("Commands of an earlier run are delivered now", deliveries=outbox.pending)
         outbox.listen(self._pump)
         self._count_pending()
+
+    def _turnstile(self, name: str, sink: Sink) -> Turnstile:
+        self._metrics.circuit_open(name, False)
+        return Turnstile(sink.options.concurrency, partial(self._on_circuit, name))
+
+    def _on_circuit(self, name: str, is_open: bool) -> None:
+        self._metrics.circuit_open(name, is_open)
+        if is_open:
+            log.error("Sink fails and is only probed now", sink=name)
+        else:
+            log.info("Sink answers again", sink=name)
 
     def offer(self, command: Command) -> None:
         """Take a command; a sink whose box is full gets the outcome `refused`."""
@@ -52,7 +84,7 @@ class Dispatcher:
                 await self._idle.wait()
         left = self._outbox.pending
         if left:
-            log.error("Commands are left undelivered", deliveries=left, under_way=len(self._workers))
+            log.warning("Commands wait for the next start", deliveries=left, under_way=len(self._workers))
         return left
 
     async def close(self) -> None:
@@ -63,38 +95,45 @@ class Dispatcher:
         await asyncio.gather(*self._workers, return_exceptions=True)
 
     def _pump(self, name: str) -> None:
-        """Start workers for what waits, as far as the sink's concurrency allows."""
-        sink = self._sinks[name]
-        while not self._closed and self._busy[name] < sink.options.concurrency:
+        """Start workers for what waits."""
+        while not self._closed and self._in_hand[name] < IN_HAND:
             delivery = self._outbox.take(name)
             if delivery is None:
-                return
-            self._busy[name] += 1
-            worker = asyncio.get_running_loop().create_task(self._work(sink, delivery))
+                break
+            self._in_hand[name] += 1
+            worker = asyncio.get_running_loop().create_task(self._work(self._sinks[name], delivery))
             self._workers.add(worker)
             worker.add_done_callback(self._workers.discard)
+        self._count_pending()
 
     async def _work(self, sink: Sink, delivery: Delivery) -> None:
         """Bring one delivery to its end, then see what waits."""
-        self._metrics.spot_latency((time.monotonic_ns() - delivery.command.phrase_end_ns) / 1e9)
         try:
-            outcome, fault = await self._deliver(sink, delivery.command)
+            state, fault = await self._deliver(sink, delivery)
         except asyncio.CancelledError:
-            log.warning("Delivery was cut off", **_fields(delivery.command, delivery.sink))
+            log.warning("Delivery was cut off", **_fields(delivery.key, delivery.sink))
             raise
-        self._outbox.done(delivery, outcome)
-        self._busy[delivery.sink] -= 1
+        self._outbox.done(delivery, state, fault)
+        self._in_hand[delivery.sink] -= 1
         self._pump(delivery.sink)
-        self._count_pending()
-        self._tell(delivery.command, delivery.sink, outcome, fault)
+        if state in OUTCOMES:
+            self._tell(delivery.command, delivery.sink, OUTCOMES[state], fault)
+        else:
+            log.info("Delivery was discarded by an operator", **_fields(delivery.key, delivery.sink))
 
-    async def _deliver(self, sink: Sink, command: Command) -> tuple[Outcome, str]:
-        """Outcome and fault (empty when there is none). The border that keeps one delivery's trouble in it."""
+    async def _begins(self, delivery: Delivery) -> None:
+        await self._outbox.begins(delivery)
+        if delivery.attempts == 1 and delivery.command.phrase_end_ns:
+            self._metrics.spot_latency((time.monotonic_ns() - delivery.command.phrase_end_ns) / 1e9)
+
+    async def _deliver(self, sink: Sink, delivery: Delivery) -> tuple[State, str]:
+        """State and fault (empty when there is none). The border that keeps one delivery's trouble in it."""
         try:
-            await attempts.deliver(sink, command)
+            await attempts.deliver(sink, delivery, self._turnstiles[delivery.sink], self._records)
+        except WithdrawnError as error:
+            return "discarded", str(error)
         except SinkError as error:
-            unknown = error.happened == "unknown" and not sink.idempotent
-            return "unknown" if unknown else "failed", str(error)
+            return _end_of(error, sink), str(error)
         except Exception as error:  # noqa: BLE001 - named border: one delivery; a sink's defect must not stop the others
             return "failed" if sink.idempotent else "unknown", f"defect in the sink: {type(error).__name__}"
         return "delivered", ""
@@ -102,8 +141,18 @@ class Dispatcher:
     def _tell(self, command: Command, sink: str, outcome: Outcome, fault: str) -> None:
         self._metrics.command_done(sink, outcome)
         if outcome != "delivered":
-            log.error("Command was not delivered", outcome=outcome, fault=fault, **_fields(command, sink))
+            fields = _fields(command.idempotency_key, sink)
+            log.error("Command was not delivered", outcome=outcome, fault=fault, rule=command.rule, **fields)
         self._on_outcome(command, sink, outcome)
+
+    def _tell_closed(self, closed: Closed) -> None:
+        """Of an earlier run; a sink that is configured no more is no label."""
+        if closed.command and closed.sink in self._sinks:
+            self._tell(closed.command, closed.sink, OUTCOMES[closed.state], closed.fault)
+        else:
+            log.error(
+                "Command was not delivered", outcome="failed", fault=closed.fault, **_fields(closed.key, closed.sink)
+            )
 
     def _count_pending(self) -> None:
         pending = self._outbox.pending
@@ -114,6 +163,12 @@ class Dispatcher:
             self._idle.set()
 
 
-def _fields(command: Command, sink: str) -> dict[str, str]:
+def _end_of(error: SinkError, sink: Sink) -> State:
+    if error.happened == "unknown" and not sink.idempotent:
+        return "unknown"
+    return "expired" if error.retryable else "failed"  # only the deadline ends what may be tried again
+
+
+def _fields(key: str, sink: str) -> dict[str, str]:
     """What a log line may say about a command: no words that were said."""
-    return {"sink": sink, "key": command.idempotency_key, "rule": command.rule}
+    return {"sink": sink, "key": key}

@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import assert_never
 
 from engine.commands import webhook
-from engine.commands.attempts import Sink
 from engine.commands.local_sinks import JsonLines, LogLines, PythonCall
 from engine.commands.platform_actions import Attributes, Disconnect, Platform, Transfer
+from engine.commands.sink import Sink
 from engine.errors import ConfigError
 from engine.options import (
     AttributesSink,

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol, TypeVar
 
 import aiohttp
@@ -104,7 +105,9 @@ async def staged(
         ready = await simulator.ready(START_S)
         steps.done(f"simulator: {counted(len(ready['calls']), 'call')} at {ready['url']}")
         steps.begun("starting the engine, loading the model")
-        environment = child_environment(environ, engine_settings(ready, phrases, receiver) | dict(settings or {}))
+        state = {"CUELINE_STATE_DIR": stack.enter_context(TemporaryDirectory(prefix="cueline-"))}
+        ours = engine_settings(ready, phrases, receiver) | state | dict(settings or {})
+        environment = child_environment(environ, ours)
         engine = await stack.enter_async_context(running("engine", ["run"], environment, _engine_ready, hurry))
         up = await engine.ready(START_S)
         steps.done(f"engine: {counted(up['shards'], 'shard')}, model {up['model']}, admin API at {up['admin']}")

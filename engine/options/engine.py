@@ -74,10 +74,14 @@ class AdminOptions(Options):
 
 
 class OutboxOptions(Options):
-    """How many commands may wait."""
+    """How many commands may wait, and how long what became of them is kept."""
 
     capacity: int = Field(
-        10_000, ge=1, description="Commands that may wait for their sinks; more are refused and counted."
+        10_000, ge=1, description="Commands that may wait for each sink; more are refused and counted."
+    )
+    keep_s: float = Field(86_400.0, ge=0, description="What has ended is forgotten after so long.")
+    keep: int = Field(
+        10_000, ge=0, description="And of what was delivered, and of dead letters, all but so many of the latest."
     )
 
 

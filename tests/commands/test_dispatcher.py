@@ -1,26 +1,28 @@
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
 
 from engine.commands.dispatcher import Dispatcher
-from engine.commands.outbox import MemoryOutbox
+from engine.commands.outbox import Outbox
 from engine.errors import SinkError
 from engine.metrics import Metrics
 from engine.options import LogSink
-from tests.support.commands import GateSink, command, until
+from tests.support.commands import GateSink, command, deliveries, hindered, opened_outbox, states, until
 
 
 class Bench:
-    """A dispatcher with its sinks, metrics and what it told."""
+    """A dispatcher with its sinks, outbox, metrics and what it told."""
 
-    def __init__(self, *sinks: GateSink, capacity: int = 100) -> None:
+    def __init__(self, folder, outbox: Outbox, sinks: dict[str, GateSink]) -> None:
         self.metrics = Metrics()
         self.told: list[tuple[str, str, str]] = []
-        self.outbox = MemoryOutbox(capacity)
-        self.dispatcher = Dispatcher({sink.options.name: sink for sink in sinks}, self.outbox, self.metrics, self.note)
+        self.folder = folder
+        self.outbox = outbox
+        self.dispatcher = Dispatcher(sinks, outbox, self.metrics, self.note)
 
     def note(self, command, sink, outcome):
         self.told.append((command.idempotency_key, sink, outcome))
@@ -35,13 +37,27 @@ class Bench:
         return await self.dispatcher.flush(asyncio.get_running_loop().time() + seconds)
 
 
-def sink(name: str = "out", concurrency: int = 4, **kinds) -> GateSink:
-    return GateSink(LogSink(name=name, concurrency=concurrency), **kinds)
+@pytest.fixture
+async def bench_of(tmp_path):
+    """Makes benches, and ends them."""
+    async with AsyncExitStack() as stack:
+
+        async def make(*sinks: GateSink, **options) -> Bench:
+            outbox = await stack.enter_async_context(opened_outbox(tmp_path, *sinks, **options))
+            bench = Bench(tmp_path, outbox, {sink.options.name: sink for sink in sinks})
+            stack.push_async_callback(bench.dispatcher.close)
+            return bench
+
+        yield make
 
 
-async def test_a_command_reaches_each_of_its_sinks_once():
+def sink(name: str = "out", concurrency: int = 4, deadline_s: float = 60.0, **kinds) -> GateSink:
+    return GateSink(LogSink(name=name, concurrency=concurrency, deadline_s=deadline_s), **kinds)
+
+
+async def test_a_command_reaches_each_of_its_sinks_once(bench_of):
     log, hook, other = sink("log"), sink("hook"), sink("other")
-    bench = Bench(log, hook, other)
+    bench = await bench_of(log, hook, other)
     made = command(1, ("log", "hook"))
     bench.dispatcher.offer(made)
     assert await bench.flushed() == 0
@@ -54,9 +70,9 @@ async def test_a_command_reaches_each_of_its_sinks_once():
     assert bench.sample("cueline_outbox_pending") == 0
 
 
-async def test_spot_latency_is_seen_once_per_command_and_sink_when_it_is_handed_over():
+async def test_spot_latency_is_seen_once_per_command_and_sink_when_it_is_handed_over(bench_of):
     slow = sink(faults=(SinkError("again", retryable=True),))
-    bench = Bench(slow)
+    bench = await bench_of(slow)
     bench.dispatcher.offer(replace(command(), phrase_end_ns=time.monotonic_ns() - 3_000_000_000))
     await bench.flushed()
     assert slow.entered == 2
@@ -64,10 +80,10 @@ async def test_spot_latency_is_seen_once_per_command_and_sink_when_it_is_handed_
     assert 3 <= bench.sample("cueline_spot_latency_seconds_sum") < 3.15
 
 
-async def test_a_slow_sink_does_not_delay_another():
+async def test_a_slow_sink_does_not_delay_another(bench_of):
     slow, quick = sink("slow", concurrency=1), sink("quick")
     slow.gate.clear()
-    bench = Bench(slow, quick)
+    bench = await bench_of(slow, quick)
     for number in range(20):
         bench.dispatcher.offer(command(number, ("slow", "quick")))
     await until(lambda: len(quick.got) == 20)
@@ -78,10 +94,10 @@ async def test_a_slow_sink_does_not_delay_another():
     assert len(slow.got) == 20
 
 
-async def test_a_sinks_concurrency_is_used_and_never_passed():
+async def test_a_sinks_concurrency_is_used_and_never_passed(bench_of):
     one = sink(concurrency=3)
     one.gate.clear()
-    bench = Bench(one)
+    bench = await bench_of(one)
     for number in range(10):
         bench.dispatcher.offer(command(number))
     await until(lambda: one.inside == 3)
@@ -91,10 +107,10 @@ async def test_a_sinks_concurrency_is_used_and_never_passed():
     assert one.got == [command(number).idempotency_key for number in range(10)]
 
 
-async def test_a_full_outbox_refuses_at_once_and_loudly_and_only_the_sink_that_is_full():
+async def test_a_full_outbox_refuses_at_once_and_loudly_and_only_the_sink_that_is_full(bench_of):
     stuck, quick = sink("stuck", concurrency=1), sink("quick")
     stuck.gate.clear()
-    bench = Bench(stuck, quick, capacity=2)
+    bench = await bench_of(stuck, quick, capacity=2)
     with capture_logs() as logs:
         for number in range(3):
             bench.dispatcher.offer(command(number, ("stuck", "quick")))
@@ -118,9 +134,9 @@ async def test_a_full_outbox_refuses_at_once_and_loudly_and_only_the_sink_that_i
         (False, ZeroDivisionError("please transfer me now"), "unknown"),
     ],
 )
-async def test_every_end_has_its_outcome_and_the_next_delivery_goes_on(idempotent, fault, outcome):
+async def test_every_end_has_its_outcome_and_the_next_delivery_goes_on(bench_of, idempotent, fault, outcome):
     one = sink(concurrency=1, idempotent=idempotent, faults=(fault,))
-    bench = Bench(one)
+    bench = await bench_of(one)
     with capture_logs() as logs:
         bench.dispatcher.offer(command(1))
         bench.dispatcher.offer(command(2))
@@ -132,25 +148,25 @@ async def test_every_end_has_its_outcome_and_the_next_delivery_goes_on(idempoten
     assert "transfer me" not in str(line)
 
 
-async def test_flush_says_how_many_are_left_at_its_deadline_and_close_cuts_them_off():
+async def test_flush_says_how_many_are_left_at_its_deadline_and_close_cuts_them_off(bench_of):
     stuck = sink(concurrency=1)
     stuck.gate.clear()
-    bench = Bench(stuck)
+    bench = await bench_of(stuck)
     for number in range(3):
         bench.dispatcher.offer(command(number))
     await until(lambda: stuck.inside == 1)
     with capture_logs() as logs:
         assert await bench.flushed(0.02) == 3
         await bench.dispatcher.close()
-    assert [line["event"] for line in logs] == ["Commands are left undelivered", "Delivery was cut off"]
-    assert (logs[0]["deliveries"], logs[0]["under_way"]) == (3, 1)
+    assert [line["event"] for line in logs] == ["Commands wait for the next start", *3 * ["Delivery was cut off"]]
+    assert (logs[0]["deliveries"], logs[0]["under_way"]) == (3, 3)
     assert (stuck.inside, bench.outbox.pending, bench.told) == (0, 3, [])
 
 
-async def test_flush_waits_for_what_comes_meanwhile():
+async def test_flush_waits_for_what_comes_meanwhile(bench_of):
     one = sink()
     one.gate.clear()
-    bench = Bench(one)
+    bench = await bench_of(one)
     bench.dispatcher.offer(command(1))
     flushing = asyncio.ensure_future(bench.flushed())
     await until(lambda: one.inside == 1)
@@ -160,18 +176,179 @@ async def test_flush_waits_for_what_comes_meanwhile():
     assert len(one.got) == 2
 
 
-async def test_after_close_nothing_is_sent():
+async def test_after_close_nothing_is_sent(bench_of):
     one = sink()
-    bench = Bench(one)
+    bench = await bench_of(one)
     await bench.dispatcher.close()
     bench.dispatcher.offer(command(1))
     assert await bench.flushed(0.02) == 1
     assert one.entered == 0
 
 
-async def test_what_waits_in_the_outbox_from_before_is_delivered():
-    one, outbox = sink(), MemoryOutbox(10)
-    outbox.put(command(1))
-    dispatcher = Dispatcher({"out": one}, outbox, Metrics(), lambda *_: None)
-    assert await dispatcher.flush(asyncio.get_running_loop().time() + 5) == 0
+async def test_what_an_earlier_run_left_is_delivered(tmp_path, bench_of):
+    async with opened_outbox(tmp_path, sink()) as before:
+        before.put(command(1))
+    one = sink()
+    with capture_logs() as logs:
+        bench = await bench_of(one)
+        assert await bench.flushed() == 0
     assert one.got == [command(1).idempotency_key]
+    assert bench.outcomes("out", "delivered") == 1
+    assert bench.sample("cueline_spot_latency_seconds_count") == 0, "that clock ended with its process"
+    assert [(line["event"], line["deliveries"]) for line in logs] == [
+        ("Commands of an earlier run are delivered now", 1)
+    ]
+
+
+async def test_what_an_earlier_run_cannot_have_done_twice_is_told_at_the_start(tmp_path, bench_of):
+    """One was being sent, one waited for too long, one has no sink any more."""
+    one, gone = sink(idempotent=False), sink("gone")
+    async with opened_outbox(tmp_path, one, gone, wall=lambda: time.time() - 3600) as before:
+        for number, sinks in ((1, ("out",)), (2, ("out",)), (3, ("gone",))):
+            before.put(command(number, sinks))
+        await until(lambda: len(list(before._boxes.ready_sinks())) == 2)
+        await before.begins(before.take("out"))
+    with capture_logs() as logs:
+        bench = await bench_of(one)
+        assert await bench.flushed() == 0
+    assert one.entered == 0
+    assert bench.told == [(command(1).idempotency_key, "out", "unknown"), (command(2).idempotency_key, "out", "failed")]
+    assert (bench.outcomes("out", "unknown"), bench.outcomes("out", "failed")) == (1, 1)
+    assert [(line["log_level"], line["sink"], line["outcome"]) for line in logs] == [
+        ("error", "out", "unknown"),
+        ("error", "out", "failed"),
+        ("error", "gone", "failed"),
+    ]
+    assert bench.sample("cueline_commands_total", sink="gone", outcome="failed") is None
+    await until(lambda: bench.sample("cueline_outbox_dead") == 3)
+    assert states(tmp_path) == ["unknown", "expired", "failed"]
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_nothing_is_sent_before_it_is_on_the_disk(bench_of, idempotent):
+    one = sink(idempotent=idempotent)
+    bench = await bench_of(one)
+    with hindered(bench.outbox.state, bench.folder):
+        bench.dispatcher.offer(command(1))
+        await until(lambda: bench.outbox.state.trouble)
+        assert (one.entered, bench.sample("cueline_outbox_pending")) == (0, 1)
+        assert bench.sample("cueline_outbox_oldest_seconds") > 0
+    assert await bench.flushed() == 0
+    assert (one.got, bench.sample("cueline_outbox_oldest_seconds")) == ([command(1).idempotency_key], 0)
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_what_must_not_be_had_twice_does_not_begin_before_that_is_on_the_disk(bench_of, idempotent):
+    one = sink(concurrency=1, idempotent=idempotent)
+    one.gate.clear()
+    bench = await bench_of(one)
+    for number in (1, 2):
+        bench.dispatcher.offer(command(number))
+    await until(lambda: one.entered == 1 and len(states(bench.folder)) == 2)
+    assert states(bench.folder) == ["waiting" if idempotent else "sending", "waiting"]
+    with hindered(bench.outbox.state, bench.folder):
+        one.gate.set()
+        await until(lambda: bench.outbox.state.trouble)
+        assert one.entered == (2 if idempotent else 1)
+    assert await bench.flushed() == 0
+    assert one.entered == 2
+
+
+async def test_while_the_disk_takes_nothing_commands_wait_as_far_as_there_is_room(bench_of):
+    """And not for ever: what must come in time expires, the rest has its whole time when the disk is back."""
+    late, prompt = sink("late", deadline_s=0.2), sink("prompt", deadline_s=0.2, idempotent=False)
+    bench = await bench_of(late, prompt, capacity=2)
+    with hindered(bench.outbox.state, bench.folder):
+        for number in range(3):
+            bench.dispatcher.offer(command(number, ("late", "prompt")))
+        await until(lambda: bench.sample("cueline_outbox_oldest_seconds") > 0.3)
+        assert bench.told == [(command(2).idempotency_key, name, "refused") for name in ("late", "prompt")]
+    assert await bench.flushed() == 0
+    assert (len(late.got), prompt.entered) == (2, 0)
+    assert bench.outcomes("late", "delivered") == bench.outcomes("prompt", "failed") == 2
+    await until(lambda: states(bench.folder) == ["delivered", "expired"] * 2)
+
+
+async def test_the_file_says_how_each_delivery_ended(bench_of):
+    faults = {
+        "final": SinkError("status 400", retryable=False),
+        "lost": SinkError("cut", retryable=False, happened="unknown"),
+    }
+    well, passing = sink("well"), sink("passing", faults=(SinkError("status 500", retryable=True),))
+    final, lost = sink("final", faults=(faults["final"],)), sink("lost", idempotent=False, faults=(faults["lost"],))
+    dead = sink("dead", deadline_s=0.1, faults=(SinkError("status 503", retryable=True),))
+    sinks = (well, passing, final, lost, dead)
+    bench = await bench_of(*sinks)
+    bench.dispatcher.offer(command(1, tuple(sink.options.name for sink in sinks)))
+    assert await bench.flushed() == 0
+    wanted = {
+        "well": ("delivered", 1, ""),
+        "passing": ("delivered", 2, ""),
+        "final": ("failed", 1, "status 400"),
+        "lost": ("unknown", 1, "cut"),
+        "dead": ("expired", 1, "status 503"),
+    }
+    key = command(1).idempotency_key
+    await until(lambda: deliveries(bench.folder) == {(key, name): found for name, found in wanted.items()})
+    await until(lambda: bench.sample("cueline_outbox_dead") == 3)
+
+
+async def test_between_attempts_the_file_has_the_last_fault(bench_of):
+    one = sink(idempotent=False, faults=(SinkError("status 429", retryable=True, retry_after_s=30),))
+    bench = await bench_of(one)
+    bench.dispatcher.offer(command(1))
+    await until(lambda: [*deliveries(bench.folder).values()] == [("waiting", 1, "status 429")])
+
+
+async def test_a_dead_sink_delays_no_other_and_is_only_probed(bench_of):
+    dead, well = sink("dead", faults=(SinkError("status 503", retryable=True),) * 1000), sink("well")
+    bench = await bench_of(dead, well)
+    assert bench.sample("cueline_sink_circuit_open", sink="dead") == 0
+    with capture_logs() as logs:
+        for number in range(50):
+            bench.dispatcher.offer(command(number, ("dead", "well")))
+        await until(lambda: len(well.got) == 50 and bench.sample("cueline_sink_circuit_open", sink="dead") == 1)
+    assert dead.entered <= 10
+    assert bench.sample("cueline_sink_circuit_open", sink="well") == 0
+    assert [line["sink"] for line in logs if line["event"] == "Sink fails and is only probed now"] == ["dead"]
+    dead._faults.clear()
+    assert await bench.flushed(20) == 0
+    assert (bench.outcomes("dead", "delivered"), bench.sample("cueline_sink_circuit_open", sink="dead")) == (50, 0)
+
+
+async def test_commands_that_always_fail_hold_up_no_other_of_their_sink(bench_of):
+    """Three that get 500s for ever, with room for one attempt at a time: the fourth does not wait for their pauses."""
+
+    class Picky(GateSink):
+        async def deliver(self, command):
+            await super().deliver(command)
+            if command.utterance_start_ms < 3:
+                raise SinkError("status 500", retryable=True, retry_after_s=30)
+
+    one = Picky(LogSink(name="out", concurrency=1))
+    bench = await bench_of(one)
+    for number in range(5):
+        bench.dispatcher.offer(command(number))
+    await until(lambda: len(bench.told) == 2)
+    assert bench.told == [(command(number).idempotency_key, "out", "delivered") for number in (3, 4)]
+
+
+async def test_no_more_are_in_hand_than_may_be(bench_of, monkeypatch):
+    monkeypatch.setattr("engine.commands.dispatcher.IN_HAND", 3)
+    one = sink(concurrency=1, faults=(SinkError("status 500", retryable=True, retry_after_s=30),) * 3)
+    bench = await bench_of(one)
+    for number in range(5):
+        bench.dispatcher.offer(command(number))
+    await until(lambda: one.entered == 3)
+    assert (len(bench.dispatcher._workers), bench.outbox.pending) == (3, 5)
+
+
+async def test_a_key_that_the_file_knows_adds_nothing(bench_of):
+    one = sink()
+    bench = await bench_of(one)
+    bench.dispatcher.offer(command(1))
+    bench.dispatcher.offer(command(1))
+    assert await bench.flushed() == 0
+    bench.dispatcher.offer(command(1))
+    assert await bench.flushed() == 0
+    assert (len(one.got), len(bench.told), states(bench.folder)) == (1, 1, ["delivered"])

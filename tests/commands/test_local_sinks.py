@@ -9,11 +9,10 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from engine.commands import attempts
 from engine.commands.local_sinks import JsonLines, LogLines, PythonCall
 from engine.errors import ConfigError, SinkError
 from engine.options import FileSink, LogSink, PythonSink
-from tests.support.commands import BASE, command
+from tests.support.commands import BASE, attempted, command
 
 
 async def test_the_log_line_says_where_but_not_what_was_said():
@@ -172,7 +171,7 @@ async def test_a_coroutine_function_is_awaited_on_the_loop(handlers, name):
 )
 async def test_what_a_function_raises_ends_the_delivery_and_names_kind_and_place_only(handlers, name, kind):
     with pytest.raises(SinkError) as caught:
-        await attempts.deliver(python(name), BASE)
+        await attempted(python(name), BASE)
     line = 1 + next(n for n, text in enumerate(HANDLERS.splitlines()) if f"def {name}(" in text) + 1
     assert str(caught.value) == f"sink py: {kind} at cueline_handlers.py:{line}"
     assert (caught.value.retryable, caught.value.happened) == (False, "no")
@@ -181,7 +180,7 @@ async def test_what_a_function_raises_ends_the_delivery_and_names_kind_and_place
 @pytest.mark.parametrize("name", ["hold", "hold_async"])
 async def test_a_function_that_hangs_is_left_and_its_effect_unknown(handlers, name):
     with pytest.raises(SinkError, match="no answer in time") as caught:
-        await attempts.deliver(python(name, timeout_s=0.05), BASE)
+        await attempted(python(name, timeout_s=0.05), BASE)
     assert caught.value.happened == "unknown"
 
 

@@ -4,12 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.commands import attempts
 from engine.commands.platform_actions import Attributes, Disconnect, Transfer, fill
 from engine.errors import PlatformError, SinkError
 from engine.genesys.platform_messages import TransferTarget
 from engine.options import AttributesSink, DisconnectSink, TransferSink
-from tests.support.commands import BASE, FakePlatform
+from tests.support.commands import BASE, FakePlatform, attempted
 
 BUSY = PlatformError("busy", status=429, retry_after_s=0.25, happened="no")
 UNREACHED = PlatformError("unreached", status=0, happened="no")
@@ -63,7 +62,7 @@ async def test_attributes_are_filled_in():
 async def test_an_effect_that_may_have_been_had_or_was_refused_is_not_tried_again(make, fault, happened):
     platform = FakePlatform(fault)
     with pytest.raises(SinkError, match=f"sink act: {fault}") as caught:
-        await attempts.deliver(make(platform), BASE)
+        await attempted(make(platform), BASE)
     assert (len(platform.calls), caught.value.happened) == (1, happened)
 
 
@@ -71,7 +70,7 @@ async def test_an_effect_that_may_have_been_had_or_was_refused_is_not_tried_agai
 @pytest.mark.parametrize("fault", [BUSY, UNREACHED])
 async def test_an_effect_that_was_proved_not_to_be_had_is_tried_again(make, fault):
     platform = FakePlatform(fault)
-    await attempts.deliver(make(platform), BASE)
+    await attempted(make(platform), BASE)
     assert len(platform.calls) == 2
 
 
@@ -79,28 +78,28 @@ async def test_an_effect_that_was_proved_not_to_be_had_is_tried_again(make, faul
 async def test_an_effect_without_an_answer_is_unknown_and_not_tried_again(make):
     platform = FakePlatform(hangs=True)
     with pytest.raises(SinkError, match="no answer in time") as caught:
-        await attempts.deliver(make(platform, timeout_s=0.05), BASE)
+        await attempted(make(platform, timeout_s=0.05), BASE)
     assert (len(platform.calls), caught.value.happened) == (1, "unknown")
 
 
 async def test_a_platform_that_asks_for_more_than_the_deadline_is_left():
     platform = FakePlatform(PlatformError("busy", status=429, retry_after_s=61, happened="no"))
     with pytest.raises(SinkError, match="busy") as caught:
-        await attempts.deliver(transfer(platform), BASE)
+        await attempted(transfer(platform), BASE)
     assert (len(platform.calls), caught.value.happened) == (1, "no")
 
 
 @pytest.mark.parametrize("fault", [BUSY, UNREACHED, DROPPED, BROKEN])
 async def test_attributes_may_be_set_twice(fault):
     platform = FakePlatform(fault)
-    await attempts.deliver(attributes(platform), BASE)
+    await attempted(attributes(platform), BASE)
     assert len(platform.calls) == 2
 
 
 async def test_refused_attributes_are_not_tried_again():
     platform = FakePlatform(GONE)
     with pytest.raises(SinkError, match="gone"):
-        await attempts.deliver(attributes(platform), BASE)
+        await attempted(attributes(platform), BASE)
     assert len(platform.calls) == 1
 
 

@@ -3,7 +3,6 @@ from typing import get_args
 import pytest
 
 from engine.commands.dispatcher import Dispatcher
-from engine.commands.outbox import MemoryOutbox
 from engine.commands.sinks import open_sinks
 from engine.errors import ConfigError
 from engine.metrics import Metrics
@@ -17,7 +16,7 @@ from engine.options import (
     TransferSink,
     WebhookSink,
 )
-from tests.support.commands import FakePlatform, command, receiver, until
+from tests.support.commands import FakePlatform, command, opened_outbox, receiver, until
 
 
 def one_of_each(folder, url: str = "http://127.0.0.1:9/hook") -> tuple:
@@ -41,12 +40,13 @@ async def test_a_command_leaves_through_every_type_of_sink(tmp_path):
             assert [sink.options for sink in sinks.values()] == list(options)
             assert {name for name, sink in sinks.items() if not sink.idempotent} == {"transfer", "disconnect", "python"}
             outcomes: dict[str, str] = {}
-            dispatcher = Dispatcher(
-                sinks, MemoryOutbox(10), Metrics(), lambda _, sink, outcome: outcomes.update({sink: outcome})
-            )
-            dispatcher.offer(command(1, tuple(sinks)))
-            await until(lambda: len(outcomes) == len(options))
-            await dispatcher.close()
+            async with opened_outbox(tmp_path / "var", *sinks.values()) as outbox:
+                dispatcher = Dispatcher(
+                    sinks, outbox, Metrics(), lambda _, sink, outcome: outcomes.update({sink: outcome})
+                )
+                dispatcher.offer(command(1, tuple(sinks)))
+                await until(lambda: len(outcomes) == len(options))
+                await dispatcher.close()
     assert set(outcomes.values()) == {"delivered"}
     assert {call[0] for call in platform.calls} == {"transfer", "disconnect", "attributes"}
 

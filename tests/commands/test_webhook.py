@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook as IndependentReader
 from standardwebhooks import WebhookVerificationError
 
-from engine.commands import attempts, webhook
+from engine.commands import webhook
 from engine.errors import ConfigError
-from tests.support.commands import BASE, answer, command, receiver, until
+from tests.support.commands import BASE, answer, attempted, command, receiver, until
 from tests.support.webhooks import fault_of, sink
 
 SECRET = "whsec_" + base64.b64encode(b"a key of twenty-four bytes").decode()
@@ -65,7 +65,7 @@ async def test_the_url_is_used_whole_and_the_connection_again(session):
 
 async def test_a_failing_receiver_is_tried_again_with_the_same_id_and_a_fresh_signature(session):
     async with receiver(answer(500), answer(408), answer(200)) as there:
-        await attempts.deliver(sink(there.url, session, secret=SECRET), BASE)
+        await attempted(sink(there.url, session, secret=SECRET), BASE)
     assert [got.headers["webhook-id"] for got in there.received] == [BASE.idempotency_key] * 3
     for got in there.received:
         IndependentReader(SECRET).verify(got.body, got.headers)
@@ -73,7 +73,7 @@ async def test_a_failing_receiver_is_tried_again_with_the_same_id_and_a_fresh_si
 
 async def test_retry_after_wins_over_the_back_off(session):
     async with receiver(answer(429, Retry_After="1"), answer(204)) as there:
-        await attempts.deliver(sink(there.url, session), command())
+        await attempted(sink(there.url, session), command())
     first, second = (got.arrived_s for got in there.received)
     assert 1.0 <= second - first < 1.5
 

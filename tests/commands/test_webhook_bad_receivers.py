@@ -5,8 +5,7 @@ import struct
 import pytest
 from aiohttp import web
 
-from engine.commands import attempts
-from tests.support.commands import answer, command, raw_server, receiver
+from tests.support.commands import answer, attempted, command, raw_server, receiver
 from tests.support.webhooks import fault_of, sink
 
 
@@ -16,7 +15,7 @@ async def test_a_stalled_receiver_is_given_up_per_attempt_and_tried_again(sessio
         raise AssertionError
 
     async with receiver(stall, answer(200)) as there:
-        await attempts.deliver(sink(there.url, session, timeout_s=0.1), command())
+        await attempted(sink(there.url, session, timeout_s=0.1), command())
     assert len(there.received) == 2
 
 
@@ -80,7 +79,7 @@ async def test_a_refused_port_is_tried_again_until_somebody_listens(session):
         port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}/hook?token=hush-hush"
     assert str(await fault_of(url, session, deadline_s=0.1)) == f"sink hook: 127.0.0.1:{port}: ClientConnectorError"
-    delivering = asyncio.ensure_future(attempts.deliver(sink(url, session), command()))
+    delivering = asyncio.ensure_future(attempted(sink(url, session), command()))
     await asyncio.sleep(0)
     bodies = []
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -30,7 +31,7 @@ async def interrupted(environment, tmp_path, moment_ms, numbers):
     settings = (
         environment
         | UNMEASURED
-        | {"CUELINE_ADMIN_PORT": "0", "CUELINE_STATE_DIR": str(tmp_path), "CUELINE_DRAIN_S": "2"}
+        | {"CUELINE_ADMIN_PORT": "0", "CUELINE_STATE_DIR": str(tmp_path / uuid4().hex), "CUELINE_DRAIN_S": "2"}
     )
     async with command("run", environment=settings, cwd=tmp_path) as process:
         await asyncio.sleep(moment_ms / 1000)  # the moment is what is tested, not waited for

@@ -2,17 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from engine.commands import attempts
+from engine.commands.boxes import Delivery
 from engine.commands.command import Command
+from engine.commands.outbox import Outbox
+from engine.commands.outbox_rows import TABLES
+from engine.commands.sink import Sink
+from engine.commands.turnstile import Turnstile
 from engine.errors import PlatformError
 from engine.genesys.platform_messages import TransferTarget
-from engine.options import LogSink, SinkBase, Target
+from engine.options import LogSink, OutboxOptions, SinkBase, Target
+from engine.state_connection import connect
+from engine.state_file import StateFile
 
 BASE = Command(
     idempotency_key="conv-1/external/transfer/1200",
@@ -37,6 +46,66 @@ def command(number: int = 0, sinks: tuple[str, ...] = ("out",)) -> Command:
     key = f"conv-1/external/transfer/{number}"
     now_ns = time.monotonic_ns()
     return replace(BASE, idempotency_key=key, sinks=sinks, utterance_start_ms=number, phrase_end_ns=now_ns)
+
+
+@asynccontextmanager
+async def opened_outbox(
+    folder: Path, *sinks: Sink, wall: Callable[[], float] = time.time, **options: object
+) -> AsyncIterator[Outbox]:
+    """An outbox on a state file of its own in this folder, and the file's orderly end."""
+    state = StateFile.open(folder, TABLES)
+    try:
+        outbox = Outbox(state, OutboxOptions(**options), {sink.options.name: sink for sink in sinks}, wall)
+        outbox.state = state  # for tests that hinder it
+        state.start(outbox.heed)
+        yield outbox
+        outbox.close()
+    finally:
+        await state.close(5)
+
+
+def deliveries(folder: Path) -> dict[tuple[str, str], tuple[str, int, str]]:
+    """What the file says of each delivery: state, attempts, fault."""
+    with closing(connect(folder)) as connection:
+        rows = connection.execute("SELECT key, sink, state, attempts, fault FROM deliveries ORDER BY number")
+        return {(key, sink): (state, attempts, fault) for key, sink, state, attempts, fault in rows}
+
+
+def states(folder: Path) -> list[str]:
+    """The states of all deliveries, in their order."""
+    return [state for state, _, _ in deliveries(folder).values()]
+
+
+class Noted:
+    """Lets every attempt begin; keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def begins(self, delivery: Delivery) -> None:
+        delivery.attempts += 1
+
+    def failed(self, delivery: Delivery, fault: str) -> None:
+        self.told.append(f"{delivery.attempts} {fault}")
+
+
+async def attempted(sink: Sink, command: Command, noted: Noted | None = None, deadline_s: float | None = None) -> None:
+    """`attempts.deliver` with a turnstile of its own."""
+    noted, now = noted or Noted(), asyncio.get_running_loop().time()
+    wanted_s = sink.options.deadline_s if deadline_s is None else deadline_s
+    turnstile = Turnstile(sink.options.concurrency, lambda is_open: None)
+    delivery = Delivery(command, sink.options.name, now, now + wanted_s)
+    await attempts.deliver(sink, delivery, turnstile, attempts.Records(noted.begins, noted.failed))
+
+
+@contextmanager
+def hindered(state: StateFile, folder: Path) -> Iterator[None]:
+    """The disk takes nothing from this state file."""
+    state._connection.execute("PRAGMA busy_timeout = 10")
+    with closing(connect(folder)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("ROLLBACK")
 
 
 @dataclass

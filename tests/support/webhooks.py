@@ -3,11 +3,10 @@
 import pytest
 from structlog.testing import capture_logs
 
-from engine.commands import attempts
 from engine.commands.webhook import Session, Webhook
 from engine.errors import SinkError
 from engine.options import WebhookSink
-from tests.support.commands import command
+from tests.support.commands import attempted, command
 
 
 def sink(url: str, session: Session, **settings: object) -> Webhook:
@@ -17,6 +16,6 @@ def sink(url: str, session: Session, **settings: object) -> Webhook:
 async def fault_of(url: str, session: Session, **settings: object) -> SinkError:
     """The fault of one delivery; whatever it was, it does not give the URL away."""
     with capture_logs() as logs, pytest.raises(SinkError) as caught:
-        await attempts.deliver(sink(url, session, **settings), command())
+        await attempted(sink(url, session, **settings), command())
     assert "hush-hush" not in str(caught.value) + str(logs)
     return caught.value
