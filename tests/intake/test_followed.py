@@ -9,7 +9,8 @@ from engine.intake.followed import FOLLOWED_TABLES, Followed, Known
 from engine.intake.past import Moment, Past
 from engine.intake.registry import Conversations
 from engine.metrics import Metrics
-from engine.state_file import StateFile, connect
+from engine.state_connection import connect
+from engine.state_file import StateFile
 from tests.support.realtime import FakeShards, until
 
 PLACE = Past(4000, Moment(1_000.5, 20.25, "boot"))
