@@ -15,7 +15,17 @@ import uvloop
 from rich.console import Console
 
 from bench.load.cli import bench
-from engine import __version__, config, demo_cli, doctor, doctor_views, evaluate_cli, listen_cli, model_views
+from engine import (
+    __version__,
+    commands_cli,
+    config,
+    demo_cli,
+    doctor,
+    doctor_views,
+    evaluate_cli,
+    listen_cli,
+    model_views,
+)
 from engine.errors import ConfigError, CuelineError, ModelError, VocabularyError
 from engine.genesys.platform import PlatformClient
 from engine.logs import configure_logging
@@ -39,6 +49,7 @@ app = typer.Typer(
 )
 models = typer.Typer(no_args_is_help=True, help="Vosk models: list, fetch, check.")
 app.add_typer(models, name="models")
+app.add_typer(commands_cli.commands, name="commands")
 app.add_typer(bench, name="bench")
 app.command()(simulate)
 app.command()(listen_cli.listen)

@@ -88,3 +88,11 @@ class SinkError(CuelineError):
 
 class RowError(CuelineError):
     """A row of the state file can't be read; the message says what of it, and holds no words that were said."""
+
+
+class OutboxError(CuelineError):
+    """What was asked of kept commands can't be done, and nothing of it was. `faults` has one line per fault."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults

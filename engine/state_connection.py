@@ -11,6 +11,8 @@ from pathlib import Path
 
 from engine.errors import ConfigError
 
+Connection = sqlite3.Connection
+
 FILE_NAME = "cueline.sqlite3"
 VERSION = 1  # of the tables; a file with a greater one is a later Cueline's
 BUSY_S = 5.0  # another process may hold the file for so long

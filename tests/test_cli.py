@@ -25,6 +25,10 @@ COMMANDS = (
     "models pull",
     "models verify",
     "models path",
+    "commands list",
+    "commands show",
+    "commands retry",
+    "commands discard",
     "doctor",
 )
 WORDS = {
@@ -33,6 +37,8 @@ WORDS = {
     "simulate": "--fault",
     "listen": "--phrase",
     "evaluate": "labels.csv",
+    "commands list": "dead letters",
+    "commands retry": "--force",
 }
 
 

@@ -22,7 +22,7 @@ LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"cli"}),
     frozenset({"evaluate"}),
     frozenset({"supervisor", "listen", "doctor", "demo"}),
-    frozenset({"heard", "model_views"}),
+    frozenset({"heard", "model_views", "commands_cli"}),
     frozenset({"config", "intake", "shards", "commands", "admin", "model_store", "simulator"}),
     frozenset({"metrics", "model_manifest", "model_fetch", "model_archive"}),
     frozenset({"speech", "genesys"}),
@@ -34,7 +34,7 @@ PARTS = {  # modules that belong to another's part
     "listen_cli": "listen", "listen_views": "listen", "timeline": "listen", "timeline_labels": "listen", "demo_cli": "demo",
     "evaluate_cli": "evaluate", "evaluate_views": "evaluate", "evaluated": "evaluate", "proposals": "evaluate", "det": "evaluate",
     "det_points": "evaluate",
-    "labels": "evaluate", "label_rows": "evaluate", "state_connection": "state_file",
+    "labels": "evaluate", "label_rows": "evaluate", "state_connection": "state_file", "commands_views": "commands_cli",
 }  # fmt: skip
 FORBIDDEN = {  # edges that the levels would allow, but DESIGN §2 does not
     "simulator": {"genesys", "intake", "shards", "commands", "admin", "metrics", "speech", "supervisor", "config"},

@@ -44,9 +44,11 @@ PURE = (
     "engine/shards/restarts.py",
     "engine/shards/router.py",
     "engine/shards/suspects.py",
+    "engine/commands/boxes.py",
     "engine/commands/circuit.py",
     "engine/commands/command.py",
     "engine/commands/outbox_rows.py",
+    "engine/commands/recovery.py",
     "engine/commands/rules.py",
     "engine/commands/targets.py",
 )

@@ -2,23 +2,25 @@
 
 # ruff: noqa: S608 - what is put together here is our own text only
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from engine.commands.command import Command
-from engine.commands.outbox_rows import DEAD, PENDING, SELECT, SETTLED, State
+from engine.commands.outbox_rows import DEAD, PENDING, SELECT, SETTLED, STATES, State
 from engine.state_file import Statement
 
 
-def _in(states: tuple[State, ...]) -> str:
+def among(states: Sequence[str]) -> str:
+    """As a list for IN; of our own names only."""
+    assert set(states) <= set(STATES)
     return "(" + ", ".join(f"'{state}'" for state in states) + ")"
 
 
-_PENDING = f"state IN {_in(PENDING)}"
+_PENDING = f"state IN {among(PENDING)}"
 _OF = "WHERE key = ? AND sink = ?"
 
 # Unfinished ones, and those whose state nobody knows; in the order in which they were noted.
-PENDING_ROWS = f"{SELECT} WHERE d.state NOT IN {_in(DEAD + SETTLED)} ORDER BY c.number, d.number"
-COUNT_DEAD = f"SELECT count(*) FROM deliveries WHERE state IN {_in(DEAD)}"
+PENDING_ROWS = f"{SELECT} WHERE d.state NOT IN {among(DEAD + SETTLED)} ORDER BY c.number, d.number"
+COUNT_DEAD = f"SELECT count(*) FROM deliveries WHERE state IN {among(DEAD)}"
 BEGIN = f"UPDATE deliveries SET state = 'sending', updated = ? {_OF} AND state = 'waiting' RETURNING number"
 FAIL = f"UPDATE deliveries SET state = 'waiting', attempts = ?, fault = ?, updated = ? {_OF} AND {_PENDING}"
 # What was discarded meanwhile stays so, unless it was delivered all the same.
@@ -46,8 +48,8 @@ def pruning(before: float, keep: int) -> list[Statement]:
     beyond = """DELETE FROM deliveries WHERE number IN
         (SELECT number FROM deliveries WHERE state IN {} ORDER BY updated DESC, number DESC LIMIT -1 OFFSET ?)"""
     return [
-        (f"DELETE FROM deliveries WHERE state IN {_in(DEAD + SETTLED)} AND updated < ?", (before,)),
-        (beyond.format(_in(SETTLED)), (keep,)),
-        (beyond.format(_in(DEAD)), (keep,)),
+        (f"DELETE FROM deliveries WHERE state IN {among(DEAD + SETTLED)} AND updated < ?", (before,)),
+        (beyond.format(among(SETTLED)), (keep,)),
+        (beyond.format(among(DEAD)), (keep,)),
         ("DELETE FROM commands WHERE NOT EXISTS (SELECT 1 FROM deliveries WHERE deliveries.key = commands.key)", ()),
     ]

@@ -12,9 +12,9 @@ class SinkBase(Options):
     """What all sinks share."""
 
     name: Name
-    concurrency: int = Field(4, ge=1, le=64, description="Deliveries at once.")
+    concurrency: int = Field(4, ge=1, le=64, description="Attempts at once.")
     timeout_s: Positive = Field(5.0, description="Limit for one attempt.")
-    deadline_s: Positive = Field(60.0, description="Limit for all attempts of one delivery.")
+    deadline_s: Positive = Field(60.0, description="Limit for all of a delivery, from the phrase on.")
 
 
 class LogSink(SinkBase):

@@ -1,8 +1,9 @@
 """The outbox on a real state file: what the disk says after each step, and what the next run makes of it."""
 
 import asyncio
+import subprocess
 import time
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 
 import pytest
 from structlog.testing import capture_logs
@@ -351,6 +352,40 @@ async def test_a_damaged_file_stops_the_start_in_one_line(tmp_path):
     with pytest.raises(ConfigError, match=r"can't be read|can't be used"):
         async with opened(tmp_path):
             pass
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MiB, where this user may mount one."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
+    try:
+        subprocess.run(words, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this user may not mount")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+async def test_a_disk_that_is_full_keeps_commands_waiting_until_there_is_room(small_disk):
+    async with opened(small_disk / "var", capacity=500) as outbox:
+        outbox.put(command(1))
+        first = await taken(outbox)
+        (small_disk / "filler").write_bytes(b"")
+        with (small_disk / "filler").open("ab", buffering=0) as filler, suppress(OSError):
+            while filler.write(b"x" * 4096):
+                pass
+        for number in range(2, 200):
+            assert outbox.put(command(number)) == ()
+        outbox.done(first, "delivered")
+        await until(lambda: outbox.state.trouble)
+        assert "full" in outbox.state.trouble
+        assert outbox.take("out") is None
+        (small_disk / "filler").unlink()
+        assert [(await taken(outbox)).key for _ in range(198)] == keys(*range(2, 200))
+        assert outbox.state.trouble is None
+        await until(lambda: states(small_disk / "var") == ["delivered"] + ["waiting"] * 198)
 
 
 async def test_a_genuinely_full_file_refuses_nothing_that_there_is_room_for_in_memory(tmp_path):

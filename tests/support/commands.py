@@ -149,12 +149,12 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiver(*script: Answer) -> AsyncIterator[Receiver]:
+async def receiver(*script: Answer, port: int | None = None) -> AsyncIterator[Receiver]:
     """A real HTTP server; `url` ends with a token in the query."""
     it = Receiver(script or (answer(200),))
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", it.handle)
-    async with TestServer(app) as server:
+    async with TestServer(app, port=port) as server:
         it.url = str(server.make_url("/hook")) + "?token=hush-hush"
         yield it
 
