@@ -8,11 +8,10 @@ everything closes in the reverse order of its start. A second signal moves the d
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import structlog
@@ -24,14 +23,14 @@ from engine.commands.dispatcher import Dispatcher
 from engine.commands.outbox import MemoryOutbox
 from engine.commands.rules import Rules
 from engine.commands.sinks import open_sinks
-from engine.errors import RefusedError
 from engine.genesys.platform import PlatformClient
 from engine.intake.conversation import Conversation, ConversationInfo, Lease
-from engine.intake.followed import FOLLOWED_TABLES, Followed, Known
+from engine.intake.followed import FOLLOWED_TABLES, Followed
 from engine.intake.realtime_client import RealtimeConversation
 from engine.intake.registry import Conversations
 from engine.intake.retry_budget import RetryBudget
 from engine.metrics import Metrics, Outcome
+from engine.open_files import raise_limit
 from engine.options import Channel, EngineOptions
 from engine.shards.pool import Pool
 from engine.speech.events import PhraseSpotted
@@ -70,17 +69,27 @@ class Supervisor:
         self._metrics = Metrics(self._pool.readings)
         self._metrics.token_life_from(lambda: self._platform.token_seconds_left(time.monotonic()))
         self._events = EventStream(self._metrics.event_lost)
+        self._files = raise_limit()
+        self._orderly = True
         self._followed = Followed()
         self._retries = RetryBudget(options.genesys)
         self._conversations = Conversations(
-            {"realtime": self._follow}, self._pool, self._followed, self._metrics, self._on_conversation
+            {"realtime": self._follow},
+            self._pool,
+            self._followed,
+            self._metrics,
+            self._on_conversation,
+            files=self._files,
         )
         parts = AdminParts(self._conversations, self._readiness, self._metrics, self._events)
         self._admin = AdminServer(options.admin, parts)
         self._dispatcher: Dispatcher | None = None
 
-    async def run(self) -> None:
-        """Start, serve until a signal, stop. CuelineError where the start fails; nothing is left either way."""
+    async def run(self) -> bool:
+        """Start, serve until a signal, stop. CuelineError where the start fails; nothing is left either way.
+
+        False where the stop was not orderly: a worker ended by force, audio not heard, state not written.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._on_signal, number)
         async with AsyncExitStack() as stack:
@@ -89,16 +98,18 @@ class Supervisor:
                 await self._starting
             except asyncio.CancelledError:
                 log.info("stopped while starting")
-                return
+                return True
             await self._stop.wait()
             await self._drain()
+        return self._orderly and not self._conversations.stuck
 
     # start
 
     async def _start(self, stack: AsyncExitStack) -> None:
         """Each part is closed by the stack in the reverse order, as far as it came."""
         state = StateFile.open(self._options.state_dir, FOLLOWED_TABLES)
-        stack.push_async_callback(state.close, STATE_CLOSE_S)
+        stack.push_async_callback(self._close_state, state)
+        self._files.warn_below(self._options.shards.count * self._options.shards.rings)
         known = self._followed.begin(state)
         state.start()
         await stack.enter_async_context(self._platform)
@@ -123,28 +134,9 @@ class Supervisor:
             model=speech.model_path.name,
             model_load_ms=prepared.load_ms,
         )
-        self._follow_first(known)
+        self._conversations.begin_with(known, self._options.genesys.conversation_ids)
         noting = self._loop.create_task(self._followed.keep_noting(lambda: self._conversations.followed))
         stack.callback(noting.cancel)
-
-    def _follow_first(self, known: Sequence[Known]) -> None:
-        """What an earlier engine followed when it ended, then what is configured."""
-        resumed = {each.conversation_id for each in known}
-        if known:
-            log.info("conversations of an earlier engine are taken up again", count=len(known))
-        for each in known:
-            self._or_say(each.conversation_id, partial(self._conversations.resume, each))
-        for conversation_id in self._options.genesys.conversation_ids:
-            if conversation_id not in resumed:
-                self._or_say(conversation_id, partial(self._conversations.add, conversation_id))
-
-    def _or_say(self, conversation_id: str, take: Callable[[], object]) -> None:
-        try:
-            take()
-        except RefusedError as error:
-            log.error(  # noqa: TRY400 (the message is the cause)
-                "conversation refused", conversation_id=conversation_id, reason=error.reason, message=str(error)
-            )
 
     async def _follow(self, conversation: Conversation, lease: Lease) -> None:
         follower = RealtimeConversation(
@@ -233,6 +225,9 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _close_state(self, state: StateFile) -> None:
+        self._orderly &= await state.close(STATE_CLOSE_S)
+
     async def _stop_pool(self) -> None:
         """After a drain, or by the stack when the start failed; the second time it does nothing."""
-        await self._pool.stop(max(MIN_WORKERS_S, self._deadline - self._loop.time()))
+        self._orderly &= await self._pool.stop(max(MIN_WORKERS_S, self._deadline - self._loop.time()))

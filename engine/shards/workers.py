@@ -39,6 +39,7 @@ class Workers:
     ) -> None:
         self.shards: list[Shard] = []
         self.stopping = False
+        self.killed = False  # at the deadline
         self._options = options
         self._prepare = prepare
         self._greet = greet
@@ -82,6 +83,7 @@ class Workers:
         except TimeoutError:
             left = [shard for shard in self.shards if not shard.gone.is_set()]
             log.warning("workers killed at the deadline", shards=[shard.index for shard in left])
+            self.killed = True
             for shard in left:
                 shard.kill()
         await self._server.stop(1)

@@ -140,14 +140,16 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def running(environment: Environment, tmp_path: Path, config: str | None = None) -> AsyncIterator[Running]:
+async def running(
+    environment: Environment, tmp_path: Path, config: str | None = None, before: tuple[str, ...] = ()
+) -> AsyncIterator[Running]:
     """`cueline run`, up; with this TOML where one is given, else with nothing but its environment."""
     words: tuple[object, ...] = ("run",)
     if config is not None:
         (tmp_path / "cueline.toml").write_text(config)
         words = ("run", "--config", tmp_path / "cueline.toml")
     defaults = {"CUELINE_ADMIN_PORT": "0", "CUELINE_STATE_DIR": str(tmp_path / "var")}
-    async with command(*words, environment=defaults | dict(environment), cwd=tmp_path) as process:
+    async with command(*words, environment=defaults | dict(environment), cwd=tmp_path, before=before) as process:
         up = await process.says("cueline is up")
         async with aiohttp.ClientSession(up["admin"], timeout=aiohttp.ClientTimeout(total=20)) as http:
             engine = Running(process, http)
