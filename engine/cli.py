@@ -89,12 +89,13 @@ def run(config_file: ConfigOption = None) -> None:
 
     Needs GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET. GENESYS_CONVERSATION_ID names conversations to follow (more can be
     added over the admin API), TARGET_KEYWORD the phrases, CUELINE_WEBHOOK_URL where to send them. SIGTERM lets calls end
-    for CUELINE_DRAIN_S; a second one hurries.
+    for CUELINE_DRAIN_S; a second one hurries. Ends with 0 after an orderly stop, 1 where something had to be cut off by force
+    (workers killed, audio not heard, state not written), 2 where settings or model are wrong.
     """
 
-    async def main() -> None:
+    async def main() -> bool:
         try:
-            await Supervisor(options).run()
+            return await Supervisor(options).run()
         finally:  # nothing is left to be stopped: from here to the exit a signal changes nothing
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 
@@ -103,13 +104,15 @@ def run(config_file: ConfigOption = None) -> None:
     try:
         options = config.load(config_file, os.environ, lambda text: typer.secho(f"cueline: {text}", err=True))
         configure_logging(options.log_level)
-        uvloop.run(main())
+        orderly = uvloop.run(main())
     except ModelError as error:
         raise _stop_with(error, "VOSK_MODEL_PATH: ") from error
     except VocabularyError as error:
         raise _stop_with(error, "TARGET_KEYWORD or [[rules]]: ") from error
     except CuelineError as error:
         raise _stop_with(error) from error
+    if not orderly:
+        raise typer.Exit(NOT_AS_IT_SHOULD)
 
 
 @app.command("doctor")

@@ -22,6 +22,7 @@ from engine.cgroup import ROOT, memory_limit_bytes, own_membership, processors
 from engine.config import LocalOptions, load, load_local
 from engine.errors import ConfigError, ModelError, PlatformError
 from engine.model_manifest import tree_bytes
+from engine.open_files import OpenFiles, files_for
 from engine.options import AdminOptions, GenesysOptions, ShardOptions, public_url
 from engine.speech.model import validate_model
 
@@ -30,8 +31,6 @@ ObtainToken = Callable[[GenesysOptions], Awaitable[None]]  # raises PlatformErro
 
 LIBRARIES = ("vosk", "webrtcvad-wheels", "PureCloudPlatformClientV2", "websockets", "aiohttp", "uvloop", "numpy")
 TOKEN_TIMEOUT_S = 20.0
-FILES_PER_CALL = 3  # a socket; while it reconnects or is checked, up to two more
-FILES_BESIDE = 100  # pipes, arenas, sinks, libraries
 SUPERVISOR_MB, WORKER_MB, MODEL_FACTOR = 250, 60, 3  # a loaded model takes about three times its files
 FRAME_BYTES = 320 + 8  # audio, and the time it arrived
 
@@ -135,15 +134,15 @@ def check_memory(available: int, model_path: Path, shards: ShardOptions) -> Chec
 
 
 def check_files(soft: int, hard: int, calls: int) -> Check:
-    """Open files for so many calls."""
-    needed = calls * FILES_PER_CALL + FILES_BESIDE
-    found = f"limit {'none' if soft == resource.RLIM_INFINITY else soft}, about {needed} needed for {calls} calls"
-    if soft == resource.RLIM_INFINITY or soft >= needed:
+    """Open files for so many calls; `cueline run` raises its own limit to the hard one."""
+    needed = files_for(calls)
+    found = f"limit {'none' if hard == resource.RLIM_INFINITY else hard}, {needed} needed for {calls} calls"
+    if soft != hard:
+        found += f" (now {soft}, raised at the start)"
+    if hard == resource.RLIM_INFINITY or hard >= needed:
         return Check("open files", "ok", found)
-    within = hard == resource.RLIM_INFINITY or hard >= needed
-    return Check(
-        "open files", "fail", found, f"ulimit -n {needed}" if within else f"raise the hard limit ({hard}) first"
-    )
+    fit = OpenFiles(hard).calls
+    return Check("open files", "fail", found, f"raise the hard limit (ulimit -Hn {needed}); {fit} calls fit now")
 
 
 def check_shared_memory(shards: ShardOptions) -> Check:

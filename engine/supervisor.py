@@ -8,11 +8,10 @@ can't be in time waits in the state file for the next start), everything closes 
 import asyncio
 import signal
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 import structlog
@@ -25,14 +24,14 @@ from engine.commands.outbox import Outbox
 from engine.commands.outbox_rows import TABLES
 from engine.commands.rules import Rules
 from engine.commands.sinks import open_sinks
-from engine.errors import RefusedError
 from engine.genesys.platform import PlatformClient
 from engine.intake.conversation import Conversation, ConversationInfo, Lease
-from engine.intake.followed import FOLLOWED_TABLES, Followed, Known
+from engine.intake.followed import FOLLOWED_TABLES, Followed
 from engine.intake.realtime_client import RealtimeConversation
 from engine.intake.registry import Conversations
 from engine.intake.retry_budget import RetryBudget
 from engine.metrics import Metrics, Outcome
+from engine.open_files import raise_limit
 from engine.options import Channel, EngineOptions
 from engine.shards.pool import QUARANTINED, Pool
 from engine.speech.events import PhraseSpotted
@@ -42,7 +41,6 @@ CLOSING_SHARE = 0.4  # of the drain time is kept for rings, workers and commands
 WORKERS_SHARE = 0.5  # of what is left once the calls are gone is kept for workers and commands
 MIN_CLOSING_S = 2.0
 MIN_WORKERS_S = 0.5
-STATE_CLOSE_S = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -71,18 +69,28 @@ class Supervisor:
         self._metrics = Metrics(self._pool.readings)
         self._metrics.token_life_from(lambda: self._platform.token_seconds_left(time.monotonic()))
         self._events = EventStream(self._metrics.event_lost)
+        self._files = raise_limit()
+        self._orderly = True
         self._followed = Followed()
         self._retries = RetryBudget(options.genesys)
         self._conversations = Conversations(
-            {"realtime": self._follow}, self._pool, self._followed, self._metrics, self._on_conversation
+            {"realtime": self._follow},
+            self._pool,
+            self._followed,
+            self._metrics,
+            self._on_conversation,
+            files=self._files,
         )
         parts = AdminParts(self._conversations, self._readiness, self._metrics, self._events)
         self._admin = AdminServer(options.admin, parts)
         self._state: StateFile | None = None
         self._dispatcher: Dispatcher | None = None
 
-    async def run(self) -> None:
-        """Start, serve until a signal, stop. CuelineError where the start fails; nothing is left either way."""
+    async def run(self) -> bool:
+        """Start, serve until a signal, stop. CuelineError where the start fails; nothing is left either way.
+
+        False where the stop was not orderly: a worker ended by force, audio not heard, state not written.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._on_signal, number)
         async with AsyncExitStack() as stack:
@@ -91,9 +99,10 @@ class Supervisor:
                 await self._starting
             except asyncio.CancelledError:
                 log.info("stopped while starting")
-                return
+                return True
             await self._stop.wait()
             await self._drain()
+        return self._orderly and not self._conversations.stuck
 
     # start
 
@@ -101,6 +110,7 @@ class Supervisor:
         """Each part is closed by the stack in the reverse order, as far as it came."""
         self._state = StateFile.open(self._options.state_dir, (*TABLES, *FOLLOWED_TABLES))
         stack.push_async_callback(self._close_state, self._state)
+        self._files.warn_below(self._options.shards.count * self._options.shards.rings)
         known = self._followed.begin(self._state)
         await stack.enter_async_context(self._platform)
         sinks = await stack.enter_async_context(open_sinks(self._options.sinks, self._platform))
@@ -125,28 +135,9 @@ class Supervisor:
             model=speech.model_path.name,
             model_load_ms=prepared.load_ms,
         )
-        self._follow_first(known)
+        self._conversations.begin_with(known, self._options.genesys.conversation_ids)
         noting = self._loop.create_task(self._followed.keep_noting(lambda: self._conversations.followed))
         stack.callback(noting.cancel)
-
-    def _follow_first(self, known: Sequence[Known]) -> None:
-        """What an earlier engine followed when it ended, then what is configured."""
-        resumed = {each.conversation_id for each in known}
-        if known:
-            log.info("conversations of an earlier engine are taken up again", count=len(known))
-        for each in known:
-            self._or_say(each.conversation_id, partial(self._conversations.resume, each))
-        for conversation_id in self._options.genesys.conversation_ids:
-            if conversation_id not in resumed:
-                self._or_say(conversation_id, partial(self._conversations.add, conversation_id))
-
-    def _or_say(self, conversation_id: str, take: Callable[[], object]) -> None:
-        try:
-            take()
-        except RefusedError as error:
-            log.error(  # noqa: TRY400 (the message is the cause)
-                "conversation refused", conversation_id=conversation_id, reason=error.reason, message=str(error)
-            )
 
     async def _follow(self, conversation: Conversation, lease: Lease) -> None:
         follower = RealtimeConversation(
@@ -236,10 +227,12 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def _close_state(self, state: StateFile) -> None:
+        whole = await state.close(max(MIN_CLOSING_S, self._deadline - self._loop.time()))
+        if not whole:
+            log.error("The last changes of the state could not be written and are lost", fault=state.trouble)
+        self._orderly &= whole
+
     async def _stop_pool(self) -> None:
         """After a drain, or by the stack when the start failed; the second time it does nothing."""
-        await self._pool.stop(max(MIN_WORKERS_S, self._deadline - self._loop.time()))
-
-    async def _close_state(self, state: StateFile) -> None:
-        if not await state.close(max(MIN_CLOSING_S, self._deadline - self._loop.time())):
-            log.error("The last changes of the state could not be written and are lost", fault=state.trouble)
+        self._orderly &= await self._pool.stop(max(MIN_WORKERS_S, self._deadline - self._loop.time()))

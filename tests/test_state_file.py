@@ -114,7 +114,9 @@ async def test_a_change_gets_what_its_statements_return(tmp_path):
     assert got == [[("b",), ("a", 1), ("b", 3)]]
 
 
-@pytest.mark.parametrize("value", ["no number", "\ud800", 2**80, object(), None], ids=["text", "surrogate", "huge", "object", "none"])
+@pytest.mark.parametrize(
+    "value", ["no number", "\ud800", 2**80, object(), None], ids=["text", "surrogate", "huge", "object", "none"]
+)
 async def test_a_change_that_is_wrong_harms_no_other(tmp_path, value):
     """In one group with sound ones, before and after; and none of it is done."""
     told = []

@@ -9,6 +9,7 @@ go on. Those that left stay in the list, the latest KEPT of them, and may be add
 import asyncio
 import re
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -18,6 +19,7 @@ from engine.intake.clocks import moment_now
 from engine.intake.conversation import Conversation, ConversationInfo, EndReason, Lease, OnChange, Shards
 from engine.intake.followed import Followed, Known
 from engine.metrics import Metrics, Source
+from engine.open_files import OpenFiles
 from engine.options import Channel
 
 KEPT = 1000  # conversations that left and are still listed
@@ -48,6 +50,8 @@ class Conversations:
         followed: Followed,
         metrics: Metrics,
         on_change: OnChange,
+        *,
+        files: OpenFiles = OpenFiles(),  # noqa: B008 (frozen)
         close_timeout_s: float = CLOSE_TIMEOUT_S,
     ) -> None:
         self._follow = follow
@@ -55,12 +59,14 @@ class Conversations:
         self._followed = followed
         self._metrics = metrics
         self._on_change = on_change
+        self._files = files
         self._close_timeout_s = close_timeout_s
         self._live: dict[str, Conversation] = {}
         self._left: dict[str, Conversation] = {}  # in the order of leaving
         self._tasks: dict[str, asyncio.Task[None]] = {}  # one for each that is live
         self._leaving: dict[str, EndReason] = {}  # why a task was cancelled
         self._draining = False
+        self.stuck = False  # some did not leave in time
         self.forget_drained = False  # what a stop cuts off is not for the next engine
 
     def add(self, conversation_id: str, source: Source = "realtime") -> ConversationInfo:
@@ -71,6 +77,25 @@ class Conversations:
         conversation = Conversation(conversation_id, source, self._metrics, self._on_change, past=past)
         self._begin(conversation, lease)
         return conversation.info
+
+    def begin_with(self, known: Sequence[Known], conversation_ids: Iterable[str]) -> None:
+        """Resume what an earlier engine followed, then add what is not among it; who is refused has a line in the log."""
+        if known:
+            log.info("conversations of an earlier engine are taken up again", count=len(known))
+        resumed = {each.conversation_id for each in known}
+        for each in known:
+            self._or_say(each.conversation_id, partial(self.resume, each))
+        for conversation_id in conversation_ids:
+            if conversation_id not in resumed:
+                self._or_say(conversation_id, partial(self.add, conversation_id))
+
+    def _or_say(self, conversation_id: str, take: Callable[[], object]) -> None:
+        try:
+            take()
+        except RefusedError as error:
+            log.error(  # noqa: TRY400 (the message is the cause)
+                "conversation refused", conversation_id=conversation_id, reason=error.reason, message=str(error)
+            )
 
     def resume(self, known: Known) -> None:
         """Follow what an earlier engine followed when it ended. RefusedError, and then it is forgotten."""
@@ -90,6 +115,7 @@ class Conversations:
         try:
             if refusal := self._refusal(conversation_id):
                 raise refusal
+            self._files.check(len(self._tasks))
             return self._shards.lease(conversation_id, CHANNELS)
         except RefusedError as error:
             self._metrics.conversation_refused(error.reason)
@@ -152,6 +178,7 @@ class Conversations:
         if tasks:
             _, stuck = await asyncio.wait(tasks, timeout=self._close_timeout_s)
             if stuck:
+                self.stuck = True
                 log.error("conversations did not leave in time", count=len(stuck))
 
     def _refusal(self, conversation_id: str) -> RefusedError | None:

@@ -24,6 +24,8 @@ from engine.shards.suspects import Suspects
 from engine.shards.workers import Workers
 from engine.speech.events import PhraseSpotted
 
+log = structlog.get_logger(__name__)
+
 OnSpotted = Callable[[str, Channel, PhraseSpotted], None]
 OnChannelFailed = Callable[[str, Channel, str], None]  # the last is an exception's type, "ShardGivenUp" or QUARANTINED
 
@@ -90,11 +92,17 @@ class Pool:
         """Wait until every lease has ended."""
         await self._idle.wait()
 
-    async def stop(self, timeout_s: float) -> None:
-        """End the workers, by force after so long; nothing of them and of their leases is left afterwards."""
+    async def stop(self, timeout_s: float) -> bool:
+        """End the workers, by force after so long; nothing of them and of their leases is left afterwards.
+
+        False where one was ended by force, or audio that came was not heard.
+        """
         await self._workers.stop(timeout_s)
+        if unheard := len(self._feeds):
+            log.warning("channels were not heard to their ends", channels=unheard)
         for number in list(self._feeds):
             self._end(number)
+        return not unheard and not self._workers.killed
 
     @property
     def all_up(self) -> bool:

@@ -41,6 +41,7 @@ class Workers:
     ) -> None:
         self.shards: list[Shard] = []
         self.stopping = False
+        self.killed = False  # at the deadline
         self._options = options
         self._prepare = prepare
         self._bury = bury
@@ -86,6 +87,7 @@ class Workers:
         except TimeoutError:
             left = [shard for shard in self.shards if not shard.gone.is_set()]
             log.warning("workers killed at the deadline", shards=[shard.index for shard in left])
+            self.killed = True
             for shard in left:
                 shard.kill()
         await self._server.stop(1)

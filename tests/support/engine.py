@@ -56,12 +56,14 @@ class Command:
     _readers: list[asyncio.Task[None]] = field(default_factory=list)
 
     @classmethod
-    async def start(cls, words: tuple[object, ...], environment: Environment, cwd: Path | None) -> "Command":
+    async def start(
+        cls, words: tuple[object, ...], environment: Environment, cwd: Path | None, before: tuple[str, ...] = ()
+    ) -> "Command":
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         mark = uuid4().hex
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "engine", *map(str, words)),
+            *(*before, sys.executable, "-m", "engine", *map(str, words)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -146,15 +148,15 @@ async def _collect(stream: asyncio.StreamReader, lines: list[str]) -> None:
 
 @contextlib.asynccontextmanager
 async def command(
-    *words: object, environment: Environment | None = None, cwd: Path | None = None
+    *words: object, environment: Environment | None = None, cwd: Path | None = None, before: tuple[str, ...] = ()
 ) -> AsyncIterator[Command]:
-    """`cueline WORDS…`, ended with the block; on the way out nothing of it may be left."""
-    before = shared_memory()
-    started = await Command.start(words, environment or {}, cwd)
+    """`cueline WORDS…` (`before` stands before it, as `prlimit` does), ended with the block; nothing of it may be left."""
+    memory = shared_memory()
+    started = await Command.start(words, environment or {}, cwd, before)
     try:
         yield started
         await started.stop()
-        assert shared_memory() <= before
+        assert shared_memory() <= memory
     finally:
         await started.kill()
 

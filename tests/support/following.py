@@ -141,7 +141,11 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(
-    environment: Environment, tmp_path: Path, config: str | None = None, token: str | None = None
+    environment: Environment,
+    tmp_path: Path,
+    config: str | None = None,
+    token: str | None = None,
+    before: tuple[str, ...] = (),
 ) -> AsyncIterator[Running]:
     """`cueline run`, up; with this TOML where one is given, else with nothing but its environment. `token` is the API's."""
     words: tuple[object, ...] = ("run",)
@@ -149,7 +153,7 @@ async def running(
         (tmp_path / "cueline.toml").write_text(config)
         words = ("run", "--config", tmp_path / "cueline.toml")
     defaults = {"CUELINE_ADMIN_PORT": "0", "CUELINE_STATE_DIR": str(tmp_path / "var")}
-    async with command(*words, environment=defaults | dict(environment), cwd=tmp_path) as process:
+    async with command(*words, environment=defaults | dict(environment), cwd=tmp_path, before=before) as process:
         up = await process.says("cueline is up")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         timeout = aiohttp.ClientTimeout(total=20)
