@@ -1,13 +1,14 @@
 """Unpack a model's archive into an empty folder, or refuse it whole.
 
-The list of contents is judged before a byte is written: nothing may leave the folder, be a link or a device, come twice,
-be a file and a folder at once, be encrypted, or unpack to more than the caller grants. An entry never yields more than it declares (zipfile stops there
-and its checksum then fails).
+The list of contents is judged before a byte is written: nothing may leave the folder, be a link or a device, come twice
+or be a file and a folder at once (in whatever case), be encrypted, or unpack to more than the caller grants. An entry never
+yields more than it declares (zipfile stops there and its checksum then fails).
 """
 
 import errno
 import shutil
 import stat
+import unicodedata
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -62,10 +63,12 @@ def _fault(entry: zipfile.ZipInfo) -> str:
     """Why this entry is refused, or nothing."""
     name = entry.filename
     parts = PurePosixPath(name).parts
-    if not parts or parts[0] == "/" or ".." in parts or "\\" in name or ":" in parts[0]:
+    if not parts or parts[0].startswith("/") or ".." in parts or "\\" in name or ":" in parts[0]:
         return "leaves its folder"
     if len(name.encode()) > MAX_PATH_BYTES or any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
         return "has too long a name"
+    if not name.isprintable():
+        return "is no plain name"
     if stat.S_IFMT(entry.external_attr >> 16) not in _PLAIN_KINDS:
         return "is a link or a device"
     if entry.compress_type not in _COMPRESSIONS:
@@ -74,11 +77,11 @@ def _fault(entry: zipfile.ZipInfo) -> str:
 
 
 def _clash(entries: list[zipfile.ZipInfo]) -> str:
-    """Which path is meant twice, or as a file and as a folder; however it is spelled."""
+    """Which path is meant twice, or as a file and as a folder; however it is spelled, where some file system takes it for one."""
     files: set[PurePosixPath] = set()
     folders: set[PurePosixPath] = set()
     for entry in entries:
-        path = PurePosixPath(entry.filename)
+        path = PurePosixPath(unicodedata.normalize("NFC", entry.filename).casefold())
         mine = folders if entry.is_dir() else files
         if path in mine:
             return f"{entry.filename!r} comes twice"

@@ -32,6 +32,9 @@ def made(fill: Callable[[zipfile.ZipFile], None]) -> bytes:
     return buffer.getvalue()
 
 
+KINDS = (stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK)
+
+
 def linked(archive: zipfile.ZipFile, kind: int = stat.S_IFLNK) -> None:
     info = zipfile.ZipInfo("m/link")
     info.create_system = 3
@@ -58,7 +61,17 @@ def test_folders_of_their_own_are_kept(tmp_path: Path) -> None:
         (lambda z: z.writestr("/evil", b"x"), "leaves its folder"),
         (lambda z: z.writestr("m\\..\\evil", b"x"), "leaves its folder"),
         (lambda z: z.writestr("C:/evil", b"x"), "leaves its folder"),
+        (lambda z: z.writestr("//evil", b"x"), "leaves its folder"),
+        (lambda z: z.writestr("..", b"x"), "leaves its folder"),
+        (lambda z: z.writestr("\\\\host\\share", b"x"), "leaves its folder"),
+        (lambda z: z.writestr("m/OK", b"x"), "comes twice"),
+        (lambda z: z.writestr("M/ok", b"x"), "comes twice"),
+        (lambda z: z.writestr("m/./ok", b"x"), "comes twice"),
+        (lambda z: [z.writestr("m/\u00e9", b"x"), z.writestr("m/e\u0301", b"x")], "comes twice"),
+        (lambda z: [z.writestr("m/a/b", b"x"), z.writestr("m/A", b"x")], "is a file and a folder"),
+        (lambda z: z.writestr("m/bell\a", b"x"), "is no plain name"),
         (linked, "is a link or a device"),
+        *[(lambda z, kind=kind: linked(z, kind), "is a link or a device") for kind in KINDS],
         (lambda z: z.writestr("m//ok", b"x"), "'m//ok' comes twice"),
         (lambda z: z.writestr("m/ok/below", b"x"), "'m/ok' is a file and a folder"),
         (lambda z: z.writestr("m", b"x"), "'m' is a file and a folder"),
@@ -88,6 +101,27 @@ def test_encrypted(tmp_path: Path) -> None:
     archive[entry + 8] |= 1
     with pytest.raises(ModelError, match="is encrypted"):
         unpacked(tmp_path, bytes(archive))
+
+
+def test_a_bomb_is_stopped_by_what_it_declares(tmp_path: Path) -> None:
+    """A thousand entries of a megabyte of zeros: a few hundred kilobytes that would become a gigabyte."""
+    bomb = made(lambda z: [z.writestr(f"m/{i}", b"\0" * (1 << 20), zipfile.ZIP_DEFLATED) for i in range(1000)])
+    assert len(bomb) < 2 << 20
+    with pytest.raises(ModelError, match="unpacks to 1048576004 bytes, more than the 67108864 allowed"):
+        unpacked(tmp_path, bomb, limit=64 << 20)
+    assert not any((tmp_path / "outer/target").iterdir())
+
+
+def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
+    """Should something lie in the empty folder all the same: nothing is written through it."""
+    target, elsewhere = tmp_path / "target", tmp_path / "elsewhere"
+    target.mkdir()
+    elsewhere.write_text("mine")
+    (target / "ok").symlink_to(elsewhere)
+    (tmp_path / "a.zip").write_bytes(made(lambda _: None))
+    with pytest.raises(FileExistsError):
+        unpack(tmp_path / "a.zip", "m", target, LIMIT)
+    assert elsewhere.read_text() == "mine"
 
 
 def test_an_entry_that_lies_about_its_size(tmp_path: Path) -> None:

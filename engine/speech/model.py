@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.audio.format import SAMPLE_RATE
 from engine.errors import ModelError
 from engine.options import SpeechOptions
 from engine.speech.graph_file import graph_fault
@@ -34,6 +35,7 @@ IVECTOR = ("final.dubm", "final.ie", "final.mat", "global_cmvn.stats", "online_c
 # Vosk determinizes an utterance's lattice as it grows, again and again; nobody looks at it before the final hypothesis.
 # In noise that was most of the cost (bench/README.md). Counts of the network's output frames, beyond any utterance.
 LATTICE_AT_THE_END = {"determinize-min-chunk-size": 100_000, "determinize-max-delay": 200_000}
+KALDI_RATE = 16_000  # where mfcc.conf does not say one
 _WANTS_IVECTOR = b"input-node name=ivector"
 _NNET_MARK = b"<Nnet3>"
 
@@ -63,6 +65,8 @@ def _faults(path: Path) -> list[str]:
     if not flat:
         faults.append(_fault(path, path / "conf/model.conf"))
     faults += _graph_faults(path, *layout["graphs"], *layout["disambiguation"])
+    if not faults[1]:
+        faults.append(_rate_fault(path, layout["features"][0]))
     if not faults[0]:
         faults += _network_faults(path, path / layout["acoustic model"][0])
     return [fault for fault in faults if fault]
@@ -92,6 +96,21 @@ def _fault(root: Path, part: Path) -> str:
             return "" if file.read(1) else f"{name} is empty"
     except OSError as error:
         return f"{name} can't be read ({error.strerror})"
+
+
+def _rate_fault(root: Path, name: str) -> str:
+    """A model of another rate that may not convert ours: Vosk would say so at each chunk and hear nothing."""
+    try:
+        given = dict(line.strip().removeprefix("--").partition("=")[::2] for line in _lines(root, name))
+        rate = float(given.get("sample-frequency", KALDI_RATE))
+    except ModelError as error:
+        return str(error).partition(": ")[2]
+    except ValueError:
+        return f"{name}: sample-frequency is no number"
+    option = "allow-upsample" if rate > SAMPLE_RATE else "allow-downsample"
+    if rate == SAMPLE_RATE or given.get(option) in ("true", ""):
+        return ""
+    return f"{name} is for {rate:g} Hz without --{option}=true; telephone audio has {SAMPLE_RATE}"
 
 
 def _network_faults(root: Path, acoustic: Path) -> list[str]:

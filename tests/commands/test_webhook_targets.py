@@ -9,11 +9,11 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 from structlog.testing import capture_logs
 
-from engine.commands import attempts, webhook
+from engine.commands import webhook
 from engine.commands.sinks import open_sinks
 from engine.errors import ConfigError, SinkError
 from engine.options import WebhookSink
-from tests.support.commands import command, receiver
+from tests.support.commands import attempted, command, receiver
 from tests.support.webhooks import sink
 
 LOOPBACK, METADATA = "127.0.0.1", "169.254.169.254"
@@ -80,7 +80,7 @@ async def test_a_name_that_resolves_to_a_refused_address_is_final(found):
     names = Names(found)
     async with webhook.open_session(1, resolver=names) as session:
         with pytest.raises(SinkError, match=r"^sink hook: crm\.example:80: its name resolves to a") as caught:
-            await attempts.deliver(sink("http://crm.example/?t=hush-hush", session), command())
+            await attempted(sink("http://crm.example/?t=hush-hush", session), command())
     assert not caught.value.retryable
     assert caught.value.happened == "no"
     assert names.asked == ["crm.example"]
@@ -117,7 +117,7 @@ async def test_a_name_that_does_not_resolve_is_tried_again(session):
     names = Nobody([])
     async with webhook.open_session(1, resolver=names) as session, asyncio.timeout(20):
         with pytest.raises(SinkError) as caught:
-            await attempts.deliver(sink("http://crm.example/", session, deadline_s=1.5), command())
+            await attempted(sink("http://crm.example/", session, deadline_s=1.5), command())
     assert caught.value.retryable
     assert len(names.asked) >= 2
 

@@ -14,13 +14,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from engine.commands import attempts, webhook
+from engine.commands import webhook
 from engine.errors import CuelineError, PlatformError, SinkError
 from engine.genesys.platform import PlatformClient
 from engine.intake import realtime_socket
 from engine.intake.realtime_socket import RealtimeSocket, SocketFailedError
 from tests.support.certificates import Certificates, make_certificates, needs_openssl
-from tests.support.commands import command
+from tests.support.commands import attempted, command
 from tests.support.loopback_platform import LoopbackPlatform, genesys_options
 from tests.support.realtime import Peer, options, realtime_server
 from tests.support.webhooks import sink
@@ -70,7 +70,7 @@ async def hook_server(certificates: Certificates) -> AsyncIterator[tuple[str, li
 
 async def visit_webhook(certificates: Certificates) -> int:
     async with hook_server(certificates) as (url, got), webhook.open_session(1) as session:
-        await attempts.deliver(sink(url, session, deadline_s=1.0), command())
+        await attempted(sink(url, session, deadline_s=1.0), command())
         return len(got)
 
 

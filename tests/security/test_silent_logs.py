@@ -175,7 +175,7 @@ async def test_all_of_it_happened(run):
     for sink, fault in (("raises", "RuntimeError"), ("later", "KeyError"), ("leaves", "SystemExit"), ("broken", "500")):
         faults = [line["fault"] for line in run.logged("Command was not delivered", sink=sink)]
         assert faults, sink
-        assert all(fault in each for each in faults), faults
+        assert any(fault in each for each in faults), faults
     assert run.logged("Phrase spotted")
     assert run.logged("conversation left", reason="unauthorized")
     assert run.refused[0] == 401

@@ -208,3 +208,39 @@ def test_a_broken_model_is_never_handed_over(folder: Path) -> None:
     (folder / "graph/Gr.fst").unlink()
     with pytest.raises(ModelError, match=r"Gr\.fst is missing"), prepared_model(SpeechOptions(model_path=folder)):
         pytest.fail("handed over")
+
+
+def with_features(folder: Path, *lines: str) -> Path:
+    """The folder, its mfcc.conf with these lines instead of those about rates."""
+    rates = ("--sample-frequency", "--allow-upsample", "--allow-downsample")
+    kept = [line for line in (MODEL / "conf/mfcc.conf").read_text().splitlines() if not line.startswith(rates)]
+    replace(folder / "conf/mfcc.conf", "\n".join([*kept, *lines]).encode())
+    return folder
+
+
+@pytest.mark.parametrize("lines", [["--sample-frequency=16000"], []])
+def test_a_model_of_another_rate_is_named(folder: Path, lines: list[str]) -> None:
+    """Vosk takes it, says `Sampling frequency mismatch` at each chunk, and hears nothing."""
+    fault = faults(with_features(folder, *lines, "--allow-downsample=true"))
+    assert fault == "conf/mfcc.conf is for 16000 Hz without --allow-upsample=true; telephone audio has 8000"
+
+
+@pytest.mark.parametrize("allowed", ["--allow-upsample=true", "--allow-upsample", " --allow-upsample=true "])
+def test_a_model_of_another_rate_that_converts_ours_passes(folder: Path, allowed: str) -> None:
+    validate_model(with_features(folder, "--sample-frequency=16000", allowed))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("--sample-frequency=many", "is no number"),
+        ("--sample-frequency=4000", "for 4000 Hz without --allow-downsample"),
+    ],
+)
+def test_rates_that_make_no_sense(folder: Path, line: str, words: str) -> None:
+    assert words in faults(with_features(folder, line))
+
+
+def test_features_that_are_no_text(folder: Path) -> None:
+    replace(folder / "conf/mfcc.conf", b"\xff\xfe")
+    assert faults(folder).startswith("conf/mfcc.conf can't be read")
