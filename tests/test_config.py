@@ -551,3 +551,19 @@ def test_names_that_are_no_names_stay_on_their_line(tmp_path: Path) -> None:
     told = faults(written(tmp_path, f'"a\\nb" = 1\n{"x" * 5000} = 2\n'), **CREDENTIALS)
     assert told[0].startswith("a?b: unknown setting; known here: genesys, ")
     assert (told[1][:5], len(told[1])) == ("xxxxx", 1000)
+
+
+@pytest.mark.parametrize(
+    ("phrases", "says"),
+    [
+        ("[]", "rules[0].phrases: must have at least 1 item"),
+        ('[""]', 'rules[0].phrases[0] = "": must have at least 1 character'),
+        ('["stop", " STOP "]', 'rules[0].phrases[1] = " STOP ": named twice in this rule'),
+        (f'["{"word " * 500}"]', 'rules[0].phrases[0] = "word word word'),
+        ("[7]", "rules[0].phrases[0] = 7: must be a valid string"),
+    ],
+)
+def test_phrase_lists_that_can_not_be_heard(tmp_path: Path, phrases: str, says: str) -> None:
+    (told,) = faults(written(tmp_path, f'[[rules]]\nname = "r"\nphrases = {phrases}\n'), **CREDENTIALS)
+    assert told.startswith(says)
+    assert len(told) < 300

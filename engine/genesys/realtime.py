@@ -166,7 +166,9 @@ class RealtimeSession:
         return self._advance(kind, {"type": f"close {code}", "status": status, "message": reason})
 
     def _audio(self, message: Mapping[str, Any]) -> Sequence[RealtimeEvent]:
-        """Decode audio; the hot path ends here."""
+        """Decode audio; the hot path ends here. Most messages are type and audio alone, and name no subscription."""
+        if len(message) > 2 and not messages.is_for(message, self._conversation_id):
+            return (Ignored("unexpected"),)
         try:
             chunk = a2b_base64(message["audio"], strict_mode=True)
         except (KeyError, TypeError, ValueError):

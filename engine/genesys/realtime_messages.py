@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from enum import Enum, auto
 from typing import Any, Literal
 
-SUBSCRIPTION_ID = "voice-stream-1"
+_SUBSCRIPTIONS = "voice-stream-"
+SUBSCRIPTION_ID = f"{_SUBSCRIPTIONS}1"
 
 Verdict = Literal["renew_token", "give_up", "back_off"]
 
@@ -76,6 +77,13 @@ def kind_of(message: Mapping[str, Any]) -> Kind:
 def concerns(message: Mapping[str, Any], conversation_id: str) -> bool:
     """Whether an end is this conversation's: it names this one, or none."""
     return bool(message.get("conversationId", conversation_id) == conversation_id)
+
+
+def is_for(message: Mapping[str, Any], conversation_id: str) -> bool:
+    """Whether audio is our subscription's: it names this one or none. An id that is no subscription's is the message's own."""
+    stream = message.get("id")
+    foreign = isinstance(stream, str) and stream != SUBSCRIPTION_ID and stream.startswith(_SUBSCRIPTIONS)
+    return not foreign and concerns(message, conversation_id)
 
 
 def status_of(message: Mapping[str, Any]) -> int:

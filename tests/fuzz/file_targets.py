@@ -8,8 +8,11 @@ import zipfile
 from functools import cache
 from pathlib import Path
 
+import orjson
+
 from engine.cgroup import memory_limit_bytes, processors
-from engine.errors import ConfigError, ModelError
+from engine.commands.outbox_rows import STATES, decoded, encoded, read_row
+from engine.errors import ConfigError, ModelError, RowError
 from engine.intake.followed import FOLLOWED_TABLES, Followed
 from engine.intake.past import Moment
 from engine.label_rows import rows_of_csv, rows_of_manifest
@@ -86,6 +89,22 @@ def _take_up(home: Path) -> None:
         loop().run_until_complete(opened.close(0))
 
 
+def outbox(data: bytes) -> None:
+    """First byte: the data is a body, or a whole row as JSON. What is read is what would be written."""
+    if data[:1] == b"\0":
+        command = decoded("conv-1/external/rule/1", "hook", data[1:].decode("utf-8", "surrogateescape"))
+    else:
+        try:
+            row = orjson.loads(data[1:])
+        except orjson.JSONDecodeError:
+            return
+        kept = read_row(row if isinstance(row, list) else [])
+        assert kept.state in STATES
+        command = kept.command
+    assert decoded(command.idempotency_key, command.sinks[0], encoded(command)) == command
+    orjson.dumps(command.body())
+
+
 @cache
 def _state_file() -> bytes:
     """Two conversations."""
@@ -157,6 +176,23 @@ def _graph(kind: bytes, states: int, inner: bytes = b"") -> bytes:
     return 0x7EB2FDD6.to_bytes(4, "little") + text + bytes(8) + numbers + inner
 
 
+_BODY = orjson.dumps(
+    {
+        "v": 1,
+        "conversation_id": "conv-1",
+        "channel": "external",
+        "rule": "r",
+        "phrase": "p",
+        "text": "t",
+        "confidence": 0.5,
+        "fired_on": "final",
+        "utterance_start_ms": 1,
+        "phrase_end_ms": 2,
+        "audio_position_ms": 3,
+        "spotted_at": "2026-01-01T00:00:00Z",
+    }
+)
+_ROW = [1, "key", "hook", "waiting", 0, "", 1.5, 2.5, _BODY.decode(), 3.5]
 _ADD_ON = (446681434).to_bytes(4, "little")
 _NESTED = b""
 for _ in range(3):
@@ -195,6 +231,13 @@ TARGETS = (
         seeds=(b"\0\0\0X", b"\0\x60\3\0\0\0\x63", b"\x20\0\x1f" + bytes(32), b"\x1f\x9f\x08\x7f\xf0" + bytes(7)),
         words=(b"\x10\0", b"\x1f\xe0", b"\0\x1c", b"\x7f\xf0\0\0", b"\0\x40"),
         most_bytes=128,
+    ),
+    Target(
+        *("outbox", "rows of the outbox", outbox, (RowError,)),
+        seeds=(b"\0" + _BODY, b"\1" + orjson.dumps(_ROW), b"\0" + b"[" * 3000, b"\0\xff", b'\1[1,"k"]'),
+        words=(b'"v":1', b"null", b"9" * 25, b"1e999", b'"final"', b'"waiting"', b'\\"', b'"confidence":', b"\\ud800"),
+        weight=2,
+        most_bytes=1024,
     ),
     Target(
         *("graph", "the head of a decoding graph", graph, ()),

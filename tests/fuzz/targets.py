@@ -1,7 +1,4 @@
-"""Every parser that meets the outside, as one table. A new parser: its row in one of the modules beside this one.
-
-Commands in the outbox's file are still missing here: a row's JSON → Command.
-"""
+"""Every parser that meets the outside, as one table. A new parser: its row in one of the modules beside this one."""
 
 from tests.fuzz import admin_targets, audio_targets, config_targets, file_targets, platform_targets, realtime_targets
 from tests.fuzz.target import Target

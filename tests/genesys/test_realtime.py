@@ -300,3 +300,17 @@ def test_audio_comes_out_whole_however_it_was_cut(pcm, cuts):
     talk = session(State.LISTENING)
     events = [event for start, end in itertools.pairwise(bounds) for event in talk.receive(audio(pcm[start:end]))]
     assert b"".join(event.chunk for event in events) == pcm
+
+
+@pytest.mark.parametrize("other", [{"id": "voice-stream-99"}, {"conversationId": "conv-2"}])
+def test_audio_of_a_subscription_that_nobody_asked_for_is_left_out(other):
+    talk = session(State.LISTENING)
+    assert talk.receive(message("audio", audio="QUI=", **other)) == (Ignored("unexpected"),)
+    assert talk.receive(audio(b"ours")) == (AudioReceived(b"ours"),)
+
+
+@pytest.mark.parametrize(
+    "ours", [{"id": "voice-stream-1"}, {"id": "msg-7"}, {"id": 7}, {"conversationId": "conv-1"}, {"n": 1}]
+)
+def test_audio_that_names_us_or_nobody_is_ours(ours):
+    assert session(State.LISTENING).receive(message("audio", audio="QUI=", **ours)) == (AudioReceived(b"AB"),)

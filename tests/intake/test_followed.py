@@ -3,13 +3,16 @@
 import asyncio
 from contextlib import asynccontextmanager, closing
 
+import pytest
+
+from engine.errors import ConfigError
 from engine.intake.clocks import moment_now
 from engine.intake.conversation import Conversation
 from engine.intake.followed import FOLLOWED_TABLES, Followed, Known
 from engine.intake.past import Moment, Past
 from engine.intake.registry import Conversations
 from engine.metrics import Metrics
-from engine.state_connection import connect
+from engine.state_connection import FILE_NAME, connect
 from engine.state_file import StateFile
 from tests.support.realtime import FakeShards, until
 
@@ -160,3 +163,25 @@ def test_the_boot_clock_is_told_with_its_boot():
     now = moment_now()
     assert len(now.boot_id) == 36
     assert moment_now().boot_s >= now.boot_s > 0
+
+
+@pytest.mark.parametrize(
+    "place", [(-1, 1.0, 1.0, "boot"), (2**60, 1.0, 1.0, "boot"), (5, float("inf"), 1.0, "boot"), (5, None, 1.0, "boot")]
+)
+async def test_a_position_that_is_none_is_no_past(tmp_path, place):
+    async with engine(tmp_path):
+        with closing(connect(tmp_path)) as connection:
+            connection.execute("INSERT INTO followed VALUES ('a', 'realtime', 1.0, ?, ?, ?, ?)", place)
+    async with engine(tmp_path) as (known, _):
+        assert known == [Known("a", "realtime", None)]
+
+
+async def test_a_damaged_file_is_refused_in_one_line(tmp_path):
+    async with engine(tmp_path) as (_, followed):
+        followed.added(conversation("a"), Moment(1.0, 1.0, ""))
+    file = tmp_path / FILE_NAME
+    image = file.read_bytes()
+    file.write_bytes(image[:4096] + b"X" * (len(image) - 4096))  # the first page lists the tables, the rest are rows
+    with pytest.raises(ConfigError, match=r"cueline\.sqlite3 can't be (read|used)"):
+        async with engine(tmp_path):
+            pass
