@@ -7,8 +7,10 @@ from engine.simulator.call import Sent
 from engine.simulator.options import Said
 from tests.chaos.__main__ import main
 from tests.chaos.accounting import Gap
+from tests.chaos.kinds import KINDS
 from tests.chaos.plant import ChaosCall, quotable_speech
 from tests.chaos.run import gaps_in, spoken_in
+from tests.support.engine import ROOT
 
 MS = 1_000_000
 CALL = ChaosCall(
@@ -54,3 +56,10 @@ def test_an_unknown_kind_is_answered_with_the_known_ones():
         found = CliRunner().invoke(app, words)
         assert found.exit_code == 2
         assert "supervisor_kill" in found.output
+
+
+def test_the_readme_has_a_row_for_each_kind():
+    text = (ROOT / "tests/chaos/README.md").read_text()
+    for kind in KINDS.values():
+        assert f"| `{kind.name}` | {kind.says} |" in text
+        assert f"{len(KINDS)} kinds" in text
