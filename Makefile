@@ -7,16 +7,13 @@ WORKERS ?= 4
 # Where atheris has wheels, as in pyproject.toml: pip-compile leaves out the conditions of an extra's packages.
 ATHERIS := sys_platform == "linux" and platform_machine == "x86_64" and python_version < "3.14"
 
-.DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types cover bench bench-capacity bench-compare bench-gate bench-rebase fuzz fuzz-short lock clean
-
 MINUTES ?= 30
 FAULTS ?= 500
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types cover bench bench-capacity bench-compare bench-gate bench-rebase chaos \
-	chaos-short soak overload lock clean
+.PHONY: help setup demo test check lint types cover bench bench-capacity bench-compare bench-gate bench-rebase fuzz fuzz-short \
+	chaos chaos-short soak overload lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
