@@ -76,7 +76,7 @@ chaos: $(READY) ## 500 faults of 39 kinds against a real engine: nothing lost, n
 	@$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED) --report var/chaos.json
 
 chaos-short: $(READY) ## each kind once, in about 100 seconds; CI runs this
-	@$(BIN)/python -m tests.chaos --faults 39 --seed $(SEED) --calls 13 --calm 20 --spacing 0.8
+	@$(BIN)/python -m tests.chaos --faults 39 --seed $(SEED) --calls 10 --calm 20 --spacing 0.9
 
 soak: $(READY) ## steady load for MINUTES, at CALLS or 70 % of bench/capacity.json; then what has grown
 	@mkdir -p var
