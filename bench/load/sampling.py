@@ -49,7 +49,7 @@ def _processes(engine_pid: int) -> dict[str, ProcessSample]:
             continue
         rss_mb = int(status.get("VmRSS", "0").split()[0]) * 1024 / 1e6
         threads = int(status["Threads"])
-        found[role] = ProcessSample(shares.get(pid, 0.0), rss_mb, fds, threads, own_cpu_seconds(pid))
+        found[role] = ProcessSample(shares.get(pid, 0.0), rss_mb, fds, threads, own_cpu_seconds(pid), pid)
     return found
 
 

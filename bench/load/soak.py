@@ -182,7 +182,7 @@ def _tell(run: Soak, machine: Machine, report: Path | None, plot: Path | None) -
         return False
     lines = run.lines
     missed = [line.name for line in lines if not line.holds]
-    console = Console()
+    console = Console(width=max(100, Console().width))
     minutes = run.samples[-1].at_s / 60
     console.print(
         _table(f"{run.calls} calls for {minutes:.1f} minutes, of which {run.windows.warm_s / 60:.1f} to warm up", lines)

@@ -31,6 +31,7 @@ class ProcessSample:
     fds: int
     threads: int
     cpu_s: float
+    pid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,8 @@ def work_lines(samples: Sequence[Sample], windows: Windows, said: int, heard: in
 
 def steady(samples: Sequence[Sample]) -> bool:
     """Whether the same processes were there from the first sample to the last."""
-    return all(one.processes.keys() == other.processes.keys() for one, other in pairwise(samples))
+    pids = [{role: process.pid for role, process in sample.processes.items()} for sample in samples]
+    return all(one == other for one, other in pairwise(pids))
 
 
 def _warm(samples: Sequence[Sample], windows: Windows) -> list[Sample]:

@@ -118,6 +118,7 @@ class Account:
     duplicates: tuple[Duplicate, ...]
     redelivered: tuple[tuple[Receipt, Injected | None], ...]
     false: tuple[Receipt, ...]
+    refused_keys: int  # commands, false ones too, that their receiver refused for good: dead letters
     unsigned: int
 
     def of(self, fate: Fate) -> tuple[Phrase, ...]:
@@ -163,11 +164,16 @@ def account(known: Happenings) -> Account:
     refusals = [group[-1] for key, group in groups.items() if not firsts[key] and group[-1].status == PERMANENT]
     refusing = _Matching([each for each in known.spoken if each not in matched])
     refusing.give(refusals)
-    again = [(group, firsts[key]) for key, group in groups.items() if firsts[key]]
-    repeated = [(first, each) for group, first in again for each in group if each.taken and each is not first]
-    legit = [(each, blame(each, known)) for first, each in repeated if _unknown(first, each, groups[each.key], known)]
-    excused = {each.received_ns for each, _ in legit}
-    by_key = [each for _, each in repeated if each.received_ns not in excused]
+    legit: list[tuple[Receipt, Injected | None]] = []
+    by_key: list[Receipt] = []
+    for group in groups.values():
+        for earlier, again in pairwise([each for each in group if each.taken]):
+            if earlier.status is None:  # no answer went out
+                legit.append((again, blame(earlier, known)))
+            elif killed := _killed_between(earlier, again, known):
+                legit.append((again, killed))
+            else:
+                by_key.append(again)
     fates = (_fate(each, matched.get(each), refusing.found.get(each), known) for each in known.spoken)
     return Account(
         phrases=tuple(each for each in fates if each.spoken.end_ns <= known.judged_ns or each.fate is Fate.HEARD),
@@ -177,6 +183,7 @@ def account(known: Happenings) -> Account:
         ),
         redelivered=tuple(legit),
         false=tuple(matching.false),
+        refused_keys=len(refusals),
         unsigned=sum(not each.signature_ok for each in known.receipts),
     )
 
@@ -229,13 +236,10 @@ class _Matching:
         return [each for each in fitting if abs(delivery.end_ms - ahead_ms - each.end_ms) <= PLACE_MS]
 
 
-def _unknown(first: Receipt, again: Receipt, group: Sequence[Receipt], known: Happenings) -> bool:
-    """Whether the engine could not know that an earlier request was taken: no answer went out, or it was killed since."""
-    answered = [
-        each for each in group if each.taken and each.received_ns < again.received_ns and each.status is not None
-    ]
-    died = any(fault.forgets and first.received_ns <= fault.at_ns <= again.received_ns for fault in known.faults)
-    return not answered or died
+def _killed_between(earlier: Receipt, later: Receipt, known: Happenings) -> Injected | None:
+    """The fault by which the engine forgot that it had been answered, if there was one."""
+    forgot = (fault for fault in known.faults if fault.forgets)
+    return next((fault for fault in forgot if earlier.received_ns <= fault.at_ns <= later.received_ns), None)
 
 
 def _fate(spoken: Spoken, delivery: Receipt | None, refusal: Receipt | None, known: Happenings) -> Phrase:

@@ -127,6 +127,7 @@ class Course:
     not_resumed: int  # conversations that a restarted engine did not take up by itself
     unreadable: int  # requests at the receiver that were no commands
     dropped_frames: int
+    dead_letters: int  # as the engine counts them
 
 
 def faults_found(table: Sequence[Row], found: Account, course: Course, deaths: Added) -> Iterator[str]:
@@ -143,6 +144,8 @@ def faults_found(table: Sequence[Row], found: Account, course: Course, deaths: A
             "frames were dropped; a machine too busy for so many calls drops some, too (--calls).",
         ),
     )
+    if course.dead_letters != found.refused_keys:
+        yield f"{found.refused_keys} commands were refused for good, but {course.dead_letters} are kept as dead letters."
     yield from (f"{number} {what}" for number, what in numbers if number)
     if course.calm_missed:
         yield f"Missed before any fault: {', '.join(course.calm_missed)}. The chaos is not to blame; the load may be too high."

@@ -237,6 +237,12 @@ class Plant:
             self._dropped[self.engine_url] = sum((await self.samples("cueline_frames_dropped_total")).values())
         return int(sum(self._dropped.values()))
 
+    async def dead_letters(self) -> int:
+        """Commands that are kept and not tried any more; 0 where the engine does not answer."""
+        with contextlib.suppress(ConnectionError):
+            return int((await self.samples("cueline_outbox_dead"))[""])
+        return 0
+
     async def _request(self, method: str, url: str, body: object = None) -> tuple[int, Any]:
         try:
             async with self._http.request(method, url, json=body) as response:

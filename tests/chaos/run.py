@@ -49,12 +49,20 @@ class Found:
     not_resumed: int = 0
     unreadable: int = 0
     dropped_frames: int = 0
+    dead_letters: int = 0
     begun_ns: int = field(default_factory=time.monotonic_ns)
 
     @property
     def course(self) -> Course:
         """What the verdict needs besides the account."""
-        return Course(self.calm_missed, self.left_behind, self.not_resumed, self.unreadable, self.dropped_frames)
+        return Course(
+            self.calm_missed,
+            self.left_behind,
+            self.not_resumed,
+            self.unreadable,
+            self.dropped_frames,
+            self.dead_letters,
+        )
 
 
 Tell = Callable[[str], None]
@@ -166,6 +174,7 @@ class Run:
         found.account = account(found.known)
         found.not_resumed = self._plant.not_resumed
         found.unreadable = self._plant.receiver.unreadable
+        found.dead_letters = await self._plant.dead_letters()
         found.dropped_frames = await self._plant.dropped_frames()
 
 

@@ -7,7 +7,7 @@ from tests.chaos.views import document, sentences, table_of
 
 KILL = Injected(0, "worker_kill", 10 * S, shard=0, recovered_ns=10 * S + 80 * MS)
 STOP = Injected(1, "worker_stop", 20 * S, shard=0)
-QUIET = Course((), (), 0, 0, 0)
+QUIET = Course((), (), 0, 0, 0, 0)
 
 
 def phrase(fate: Fate, blamed: Injected | None = None) -> Phrase:
@@ -20,6 +20,7 @@ def test_rows_count_what_each_kind_is_to_blame_for():
         duplicates=(Duplicate(DELIVERED[0], "key", STOP),),
         redelivered=((DELIVERED[0], KILL),),
         false=(),
+        refused_keys=1,
         unsigned=0,
     )
     assert rows([KILL, STOP], found, ["worker_kill", "worker_stop", "never struck"]) == [
@@ -31,9 +32,9 @@ def test_rows_count_what_each_kind_is_to_blame_for():
 
 
 def test_the_verdict_names_all_that_is_wrong():
-    found = Account((phrase(Fate.LOST),), (Duplicate(DELIVERED[0], "phrase", None),), (), (), 2)
+    found = Account((phrase(Fate.LOST),), (Duplicate(DELIVERED[0], "phrase", None),), (), (), 0, 2)
     table = [Row("worker_stop", 3, 0, 0, 0, 0, 0, (1.0, 2.0))]
-    course = Course(("transfer me in call-01",), ("python -m engine",), 4, 5, 6)
+    course = Course(("transfer me in call-01",), ("python -m engine",), 4, 5, 6, 7)
     said_of_it = " ".join(faults_found(table, found, course, Added(9, 10.0, 501.0)))
     for words in (
         "1 phrases were lost",
@@ -44,11 +45,12 @@ def test_the_verdict_names_all_that_is_wrong():
         "4 conversations were not resumed",
         "5 requests",
         "6 frames",
+        "0 commands were refused for good, but 7",
         "python -m engine",
         "501 ms",
     ):
         assert words in said_of_it
-    clean = Account((phrase(Fate.HEARD), phrase(Fate.NO_AUDIO, KILL)), (), (), (), 0)
+    clean = Account((phrase(Fate.HEARD), phrase(Fate.NO_AUDIO, KILL)), (), (), (), 0, 0)
     assert list(faults_found([Row("worker_kill", 1, 0, 0, 0, 0, 0, (80.0,))], clean, QUIET, Added(1, 1.0, 500.0))) == []
 
 

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -127,3 +128,5 @@ def test_a_process_that_was_replaced_is_noticed():
     assert steady([one, other])
     gone = Sample(2, {}, (), 0, 0, 0, 0, 0)
     assert not steady([one, gone])
+    other = Sample(1, {"worker 1": replace(one.processes["worker 1"], pid=7)}, (), 0, 0, 0, 0, 0)
+    assert not steady([one, other])
