@@ -28,6 +28,7 @@ INTERFACE = {
     "cueline_reconnects": ("counter", {"reason"}),
     "cueline_worker_restarts": ("counter", {"shard"}),
     "cueline_shard_utilization_ratio": ("gauge", {"shard"}),
+    "cueline_capacity_left_ratio": ("gauge", {"shard"}),
     "cueline_loop_lag_seconds": ("gauge", set()),
     "cueline_token_seconds_left": ("gauge", set()),
     "cueline_model_info": ("gauge", {"name", "decoding", "frames_per_chunk"}),
@@ -38,7 +39,15 @@ def reading(shard: int = 0, cells: dict[Cell | int, float] | None = None) -> Sha
     values = [0.0] * CELL_COUNT
     for cell, value in (cells or {}).items():
         values[cell] = value
-    return ShardReading(shard, values, queue_depth_frames=7, restarts=2, overrun_frames=3, utilization_ratio=0.25)
+    return ShardReading(
+        shard,
+        values,
+        queue_depth_frames=7,
+        restarts=2,
+        overrun_frames=3,
+        utilization_ratio=0.25,
+        capacity_left_ratio=0.375,
+    )
 
 
 def everything() -> Metrics:
@@ -145,6 +154,7 @@ def test_what_workers_count_is_read_from_their_cells():
         ("cueline_queue_depth_frames", (shard,)): 7,
         ("cueline_worker_restarts_total", (shard,)): 2,
         ("cueline_shard_utilization_ratio", (shard,)): 0.25,
+        ("cueline_capacity_left_ratio", (shard,)): 0.375,
     }
     assert {key: found[key] for key in expected} == expected
 

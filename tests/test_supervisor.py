@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 
 from engine import config
 from engine.errors import ConfigError, ModelError, VocabularyError
+from engine.shards.pool import QUARANTINED
 from engine.supervisor import Supervisor
 from tests.support.commands import receiver
 from tests.support.following import assert_heard, heard_in, phrases_of
@@ -157,3 +158,12 @@ async def test_a_shard_that_is_given_up_fails_its_conversations_and_says_so(tmp_
                     assert response.status == 503
         (told,) = [line for line in logs if line["event"] == "channel can't be heard"]
         assert (told["conversation_id"], told["error"]) == ("call", "ShardGivenUp")
+
+
+async def test_a_channel_that_cannot_be_heard_ends_its_conversation_and_says_whether_it_is_quarantined(tmp_path):
+    async with up(options(tmp_path)) as (supervisor, _, _):
+        failed = []
+        supervisor._conversations.fail = lambda *said: failed.append(said)
+        supervisor._on_channel_failed("a", "external", QUARANTINED)
+        supervisor._on_channel_failed("b", "external", "ShardGivenUp")
+        assert failed == [("a", "quarantined"), ("b", "error")]

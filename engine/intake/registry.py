@@ -32,7 +32,6 @@ _SENTENCES: dict[EndReason, str] = {
     "removed": "the conversation was removed on request",
     "drained": "the engine stopped before the conversation ended",
     "error": "an unexpected fault; the log has more",
-    "quarantined": "its audio ended two workers; it is heard no more",
 }
 
 Follow = Callable[[Conversation, Lease], Coroutine[Any, Any, None]]
