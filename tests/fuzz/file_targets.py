@@ -18,7 +18,8 @@ from engine.intake.past import Moment
 from engine.label_rows import rows_of_csv, rows_of_manifest
 from engine.model_archive import unpack
 from engine.speech.graph_file import graph_fault
-from engine.state_file import FILE_NAME, StateFile
+from engine.state_connection import FILE_NAME
+from engine.state_file import StateFile
 from tests.fuzz.realtime_targets import loop
 from tests.fuzz.target import Target, scratch
 
