@@ -127,8 +127,8 @@ async def test_a_change_that_is_wrong_harms_no_other(tmp_path, value):
         lambda: told.append("x"),
     )
     state.write([(INSERT, ("b", 2))], lambda: told.append("b"))
-    state.start()
     with capture_logs() as logs:
+        state.start()
         await until(lambda: len(told) == 2)
         assert await state.close(5)
     assert (told, on_disk(tmp_path)) == (["a", "b"], [("a", 1), ("b", 2)])
