@@ -78,6 +78,9 @@ async def test_a_host_that_stands_still_is_found_out_by_pings_and_taken_up_again
     async with simulator("--calls", 1, "--loop") as cloud, running(cloud.follow(1), tmp_path, config) as engine:
         (name,) = cloud.ids
         await engine.comes_to(name, "listening")
+        async with asyncio.timeout(20):
+            while not (await engine.info(name))["audio_ms"]:
+                await asyncio.sleep(0.02)
         host = psutil.Process(cloud.pid)
         host.suspend()
         try:

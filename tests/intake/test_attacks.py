@@ -11,7 +11,7 @@ from engine.intake.realtime_client import RealtimeConversation
 from engine.intake.retry_budget import RetryBudget
 from engine.metrics import Metrics
 from tests.support.raw_peer import RawPeer, answer_to, more, text
-from tests.support.realtime import FakePlatform, FakeShards, options
+from tests.support.realtime import FakePlatform, FakeShards, options, until
 
 MOST = 256 << 20  # what an attacker would send
 READ = 24 << 20  # is read of it at most: 51 unreadable messages, what comes late, and what the kernel has taken
@@ -59,9 +59,18 @@ async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 @asynccontextmanager
 async def server(serve):
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    serving = set()
+
+    async def counted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(writer)
+        with suppress(ConnectionError):
+            await serve(reader, writer)
+        serving.discard(writer)
+
+    listening = await asyncio.start_server(counted, "127.0.0.1", 0)
     async with listening:
         yield f"127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
+        await until(lambda: not serving, 30)
 
 
 async def followed(url: str, **changes):
