@@ -20,6 +20,7 @@ from engine.intake.frame_bounds import PLAIN, frame_bounds
 
 MAX_BYTES = 4 * MAX_MESSAGE_BYTES  # of a message: up to here the session leaves it out, beyond it the socket is closed
 MAX_WAITING = 16
+MAX_LATE_BYTES = 4 * MAX_BYTES  # that are read once all is over
 
 Take = Callable[[bytes], bool]  # one message; True: enough, for now
 
@@ -38,6 +39,8 @@ class DirectConnection(ClientConnection):
         self._over: asyncio.Future[None] | None = None  # done once `_take` is None again
         self._error: Exception | None = None  # what the delivery is to raise
         self._lost = False
+        self._left_out = False  # nothing is taken any more
+        self._late = 0  # bytes that came since then, or since the opening or a frame was refused
 
     async def deliver(self, take: Take) -> None:
         """Hand every message to `take` until it returns True; later ones wait. What it raises is raised here. ConnectionClosed."""
@@ -67,6 +70,7 @@ class DirectConnection(ClientConnection):
 
     def leave_out(self) -> None:
         """Take no more messages, so that the peer's close is read."""
+        self._left_out = True
         self._waiting.clear()
         self._take = lambda _: False
         if not self.transport.is_closing():
@@ -74,7 +78,10 @@ class DirectConnection(ClientConnection):
 
     def data_received(self, data: bytes) -> None:
         """Cut out plain messages; the library gets the rest, frame by frame."""
-        if self.protocol.state is State.CONNECTING:
+        state = self.protocol.state
+        if (self._left_out or state is not State.OPEN) and self._flooded(len(data)):
+            return
+        if state is State.CONNECTING:
             data = self._open(data)
         elif self._carry:
             data, self._carry = self._carry + data, b""
@@ -93,6 +100,15 @@ class DirectConnection(ClientConnection):
             at = end
         if at < size:
             super().data_received(data[at:])
+
+    def _flooded(self, count: int) -> bool:
+        """A peer may finish what it was sending when all was over; one that goes on for longer is cut off."""
+        if self.protocol.state is State.CONNECTING and self.protocol.handshake_exc is None:
+            return False
+        self._late += count
+        if self._late > MAX_LATE_BYTES:
+            self.transport.abort()
+        return self._late > MAX_LATE_BYTES
 
     def _open(self, data: bytes) -> bytes:
         """Give the library the answer to the opening, return what follows it."""

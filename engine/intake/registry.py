@@ -31,6 +31,7 @@ CONVERSATION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _SENTENCES: dict[EndReason, str] = {
     "removed": "the conversation was removed on request",
     "drained": "the engine stopped before the conversation ended",
+    "quarantined": "its audio ended more than one worker; the log has more",
     "error": "an unexpected fault; the log has more",
 }
 

@@ -1,5 +1,6 @@
 from engine.intake.conversation import Conversation
 from engine.intake.leased_channel import LeasedChannel
+from engine.intake.past import Moment, Past
 from engine.metrics import Metrics
 from tests.support.realtime import FakeShards
 
@@ -66,3 +67,20 @@ async def test_a_crowded_channel_waits_until_the_ring_has_room_or_the_peer_is_in
     times = iter([10.0, 10.1, 13.9])  # by the third look it is live again
     await audio.wait_for_room(lambda: next(times))
     assert next(times, None) is None
+
+
+def test_a_life_after_another_begins_at_the_place_where_the_audio_is_by_now():
+    shards = FakeShards()
+    then, now = Moment(100.0, 50.0, "boot"), Moment(103.0, 53.0, "boot")
+    conversation = Conversation(
+        "conv-1", "realtime", Metrics(), lambda _: None, past=Past(60_000, then), moment=lambda: now
+    )
+    audio = LeasedChannel(conversation, shards.lease("conv-1", ("external",)), "external")
+    assert audio.heard
+    audio.begin()
+    audio.push(b"aa", 10.0)
+    audio.push(b"bb", 10.02)
+    audio.begin()
+    audio.push(b"cc", 11.02)
+    assert shards.feed.heard == [63_000, b"aa", b"bb", 1000, b"cc"]
+    assert conversation.info.gap_ms == 4000

@@ -44,6 +44,7 @@ class Simulated:
     environment: dict[str, str]
     ids: list[str]  # of call 1, call 2, …
     http: aiohttp.ClientSession
+    pid: int
 
     def follow(self, *numbers: int) -> dict[str, str]:
         """The environment with which these calls are followed."""
@@ -73,7 +74,7 @@ async def simulator(*words: object) -> AsyncIterator[Simulated]:
         assert process.out, "\n".join(process.err)
         ready = json.loads(process.out[0])
         ids = [call["conversation_id"] for call in ready["calls"]]
-        yield Simulated(ready["url"], ready["environment"], ids, http)
+        yield Simulated(ready["url"], ready["environment"], ids, http, process.process.pid)
 
 
 @dataclass
