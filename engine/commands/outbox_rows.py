@@ -68,6 +68,9 @@ class Kept:
     created: float
 
 
+_Milliseconds = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]  # what JSON is written from holds 64 bits
+
+
 class _Body(Options):
     """What of a command is kept: its fields but key and sinks, which stand in columns, and the monotonic clock."""
 
@@ -79,9 +82,9 @@ class _Body(Options):
     text: str
     confidence: float | None
     fired_on: Literal["partial", "final"]
-    utterance_start_ms: int
-    phrase_end_ms: int
-    audio_position_ms: int
+    utterance_start_ms: _Milliseconds
+    phrase_end_ms: _Milliseconds
+    audio_position_ms: _Milliseconds
     spotted_at: Annotated[str, Field(min_length=1, max_length=64)]
 
 

@@ -82,6 +82,8 @@ def refused_kind(address: Address, allowed: Sequence[Network] = ()) -> str | Non
 def host_fault(host: str, allowed: Sequence[Network] = ()) -> str | None:
     """What is wrong with a URL's host as far as it can be told without resolving it; None for a name or a good address."""
     plain = host.rstrip(".")
+    if not all("!" <= character <= "~" for character in plain):  # resolvers differ in what they make of others
+        return "is neither a name nor an address"
     try:
         address = _literal(plain)
     except ValueError:

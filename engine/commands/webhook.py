@@ -137,7 +137,7 @@ def retry_after(value: str, now_s: float) -> float | None:
 
 
 def _url_of(options: WebhookSink) -> URL:
-    with suppress(ValueError):  # what the parser says would show the URL
+    with suppress(ValueError, IndexError):  # yarl raises either; what it says would show the URL
         url = URL(options.url)
         if url.scheme in ("http", "https") and url.host and url.raw_host and url.port:
             if fault := targets.host_fault(url.raw_host, options.allow_addresses):

@@ -135,6 +135,9 @@ def test_an_unusual_form_is_not_saved_by_a_network_that_is_allowed() -> None:
         "1.2.3.0x100",
         "-.1",
         "é.1",
+        "258 39166",
+        "local\0host",
+        "a\x16b",
     ],
 )
 def test_what_ends_in_a_number_and_is_no_address_is_refused(host: str) -> None:

@@ -1,7 +1,7 @@
 """`python -m tests.fuzz --inputs N [--target NAME] [--seconds S]`: coverage-guided inputs for every target, and a table.
 
 Ends with 0 where all is well, 1 with a find or with memory that grew, 2 where it can't run. `--input FILE --target NAME` feeds
-one file, as a find leaves it, and shows what comes of it. Ctrl-C ends the target at hand and prints what there is.
+one file, as a find leaves it, and shows what comes of it. Ctrl-C ends the target at hand, prints what there is and ends with 130.
 """
 
 import argparse
@@ -11,19 +11,21 @@ import importlib.util
 import io
 import multiprocessing
 import shutil
+import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from tests.fuzz.child import Standing, Task, fuzz, input_at_hand
 from tests.fuzz.target import memory
 
 MOST_GROWTH_MB = 32.0  # from the warm-up to the end; libFuzzer's own corpus is in it
-SHOW_EVERY_S = 1.0
+LOOK_EVERY_S = 0.2
+INTERRUPTED = 130
+STOPPED: list[int] = []  # the signals that came: the handler only notes, `run` acts
 FINDS = Path("var") / "fuzz"
 MISSING = (
     "atheris is not installed here: it has wheels for Linux on x86-64 and CPython 3.11 to 3.13 only. "
@@ -63,26 +65,26 @@ def shares(weights: Sequence[int], inputs: int) -> list[int]:
 
 
 def run(task: Task) -> Done:
-    """One target in a process of its own, from start to end; KeyboardInterrupt ends it and is raised."""
+    """One target in a process of its own, from start to end; Interrupted where Ctrl-C came."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=fuzz, args=(task, theirs), daemon=True)
     process.start()
     theirs.close()
     standing = Standing(0, 0.0, 0.0, 0.0, 0.0)
-    interrupted = False
-    try:
-        for standing in _told(ours):
-            _show(f"{task.target.name:15} {standing.inputs:>10,} of {task.inputs:,} in {standing.seconds:.0f} s")
-    except KeyboardInterrupt:
-        interrupted = True
-        process.kill()
+    documented = _names(task.target.documented)
+    while not STOPPED:
+        if not ours.poll(LOOK_EVERY_S):
+            continue
+        try:
+            standing = ours.recv()
+        except EOFError:  # it has ended
+            process.join()
+            return Done(task.target.name, documented, standing, _kept(task) if process.exitcode else None)
+        _show(f"{task.target.name:15} {standing.inputs:>10,} of {task.inputs:,} in {standing.seconds:.0f} s")
+    process.kill()
     process.join()
-    find = None if interrupted or process.exitcode == 0 else _kept(task)
-    done = Done(task.target.name, _names(task.target.documented), standing, find)
-    if interrupted:
-        raise Interrupted(done)
-    return done
+    raise Interrupted(Done(task.target.name, documented, standing, None))
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
@@ -91,12 +93,6 @@ class Interrupted(Exception):  # noqa: N818 - it is no error
     def __init__(self, done: Done) -> None:
         super().__init__()
         self.done = done
-
-
-def _told(pipe: Connection) -> Iterator[Standing]:
-    with contextlib.suppress(EOFError):
-        while True:
-            yield pipe.recv()
 
 
 def _kept(task: Task) -> Path:
@@ -144,8 +140,9 @@ def _all(names: Sequence[str], inputs: int, seconds: float, folder: Path) -> int
         return 2
     targets = [TARGETS[name] for name in names or TARGETS]
     folder.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGINT, lambda number, _: STOPPED.append(number))
     counts = shares([target.weight for target in targets], inputs)
-    ends_s, all_done = time.monotonic() + seconds, []
+    ends_s, all_done, ended = time.monotonic() + seconds, [], 0
     print(HEAD, flush=True)
     with tempfile.TemporaryDirectory(prefix="cueline-fuzz-", dir=memory()) as scratch:
         try:
@@ -157,6 +154,7 @@ def _all(names: Sequence[str], inputs: int, seconds: float, folder: Path) -> int
         except Interrupted as interrupted:
             all_done.append(interrupted.done)
             print(f"\n{row(interrupted.done)}\ninterrupted")
+            ended = INTERRUPTED
     for done in all_done:
         if done.find:
             again = f"python -m tests.fuzz --target {done.name} --input {done.find}"
@@ -164,7 +162,7 @@ def _all(names: Sequence[str], inputs: int, seconds: float, folder: Path) -> int
     finds = sum(done.find is not None for done in all_done)
     sums = f"{sum(done.standing.inputs for done in all_done):,} inputs, {finds} finds"
     print(f"\n{sums}, grown by {sum(done.grew_mb for done in all_done):.1f} MB in all")
-    return 0 if all(done.well for done in all_done) else 1
+    return ended if all(done.well for done in all_done) else 1
 
 
 def _end_of(log: Path) -> str:

@@ -8,6 +8,7 @@ an exception, a crash, libFuzzer's limits of time and memory, the kernel.
 import gc
 import mmap
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -132,7 +133,9 @@ def fuzz(task: Task, pipe: Connection) -> None:
         **({"dict": words} if task.target.words else {}),
         "print_final_stats": 0,
         "verbosity": 0,
+        "handle_int": 0,
     }
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who ends us
     meter = Meter(task, pipe.send)
     atheris.Setup([sys.argv[0], *(f"-{key}={value}" for key, value in options.items()), str(corpus)], meter.feed)
     atheris.Fuzz()

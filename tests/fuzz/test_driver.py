@@ -1,7 +1,9 @@
 """The coverage-guided driver: how it shares inputs out, what it does at a find, at growth, and without atheris."""
 
 import importlib.util
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -111,4 +113,28 @@ def test_a_find_is_kept_whatever_it_does(tmp_path: Path, harm: str) -> None:
 def test_a_documented_exception_is_no_find(tmp_path: Path) -> None:
     told = run("-c", BROKEN.format(harm="raise ValueError"), str(tmp_path))
     assert " 1,000 " in told.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_atheris
+def test_ctrl_c_prints_what_there_is(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.fuzz",
+        "--inputs",
+        "1000000000",
+        "--target",
+        "bounds",
+        "--finds",
+        str(tmp_path),
+    ]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline().startswith("target ")  # the targets begin
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does: parent and child
+        told = running.stdout.read()
+    assert running.returncode == 130
+    assert "interrupted" in told
+    assert " inputs, 0 finds" in told
     assert list(tmp_path.iterdir()) == []

@@ -65,7 +65,11 @@ def test_no_target_gets_less_than_its_share_of_a_full_run() -> None:
 
 
 def test_the_readme_lists_every_target_with_its_exceptions() -> None:
-    listed = re.findall(r"^\| `([a-z-]+)` \| (.+?) \| (.+?) \|", (HOME / "README.md").read_text(), re.MULTILINE)
+    listed = re.findall(
+        r"^\| `([a-z-]+)` \| (.+?) \| (.+?) \|",
+        (HOME / "README.md").read_text().partition("## The full run")[0],
+        re.MULTILINE,
+    )
     assert listed == [
         (target.name, target.what, ", ".join(f"`{kind.__name__}`" for kind in target.documented) or "none")
         for target in TARGETS.values()
