@@ -128,10 +128,8 @@ class PacketLink:
                 packet = self._sock.recv(MAX_PACKET_BYTES)
             except BlockingIOError:
                 return
-            except (
-                ConnectionResetError
-            ):  # told once, when the peer died with unread messages; what it sent comes after it
-                continue
+            except ConnectionResetError:
+                continue  # told once, where the peer died with unread messages; what it had sent lies behind it
             except OSError:
                 packet = b""
             try:

@@ -58,7 +58,7 @@ async def test_a_death_that_does_not_come_again_costs_nobody_anything(ear, kind,
     """The phrase that was heard when it happened is delivered once."""
     dose = tmp_path / "dose"
     dose.touch()
-    monkeypatch.setenv("CUELINE_POISON", str(dose))
+    monkeypatch.setenv("POISON_DOSE", str(dose))
     async with running_pool(ear, rules=(*RULES, poisonous(kind)), **OPTIONS) as pool:
         lease = pool.lease("a", ONE)
         await play(lease.feed("external"), recording(2).pcm)

@@ -1,6 +1,6 @@
 """Entry points that end or stop the worker when a phrase is heard: what audio does to a decoder with a fault, made at will.
 
-Rules name them by `tests.support.poison:aborts` and so on. Where CUELINE_POISON names a file, that is the only dose: it is
+Rules name them by `tests.support.poison:aborts` and so on. Where POISON_DOSE names a file, that is the only dose: it is
 taken away before it works. Without the name there is no end of it.
 """
 
@@ -23,7 +23,7 @@ def _is_poisoned(text: str) -> bool:
     if PHRASE not in text:
         return False
     try:
-        Path(os.environ["CUELINE_POISON"]).unlink()
+        Path(os.environ["POISON_DOSE"]).unlink()
     except KeyError:
         return True
     except FileNotFoundError:
