@@ -13,6 +13,7 @@ from engine.commands.command import Command
 from engine.config_layers import ENVIRONMENT, SECRETS, TARGET_KEYWORD, WEBHOOK_SECRET, WEBHOOK_URL
 from engine.metrics import Metrics
 from engine.options import RuleOptions
+from tests.chaos.kinds import KINDS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -72,3 +73,25 @@ def test_every_command_line_is_understood(line: str) -> None:
 def test_files_that_are_named_exist() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+def guarantees() -> list[str]:
+    """The last cells of the guarantee table: what proves each row."""
+    section = README.split("## What is guaranteed")[1].split("\n## ")[0]
+    return [line.split("|")[6] for line in section.splitlines() if line.startswith("| ")][1:]
+
+
+@pytest.mark.parametrize("proof", guarantees())
+def test_what_proves_a_guarantee_exists(proof: str) -> None:
+    named = re.findall(r"`(tests/[^`:]+)(?:::(\w+))?`", proof)
+    assert named
+    for file, test in named:
+        assert not test or re.search(
+            rf"^(async )?def {test}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE
+        ), test
+        assert (ROOT / file).is_file(), file
+
+
+def test_every_kind_of_chaos_proves_a_guarantee_and_no_other_is_named() -> None:
+    named = {name for proof in guarantees() for name in re.findall(r"`(\w+)`", proof.partition("chaos")[2])}
+    assert named == set(KINDS)
