@@ -151,7 +151,7 @@ async def test_a_damaged_model_is_pulled_again(tmp_path: Path) -> None:
     async with serving(FileServer(ARCHIVE)) as server:
         models = store(tmp_path, server.url)
         path = await models.pull("m")
-        (path / "conf/mfcc.conf").write_bytes(b"other")
+        (path / "conf/mfcc.conf").write_bytes(b"--sample-frequency=8000\n--num-mel-bins=40\n")
         with pytest.raises(ModelError, match="differ from those of the first pull"):
             models.verify(path)
         assert files(await models.pull("m")) == MODEL
