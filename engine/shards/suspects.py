@@ -2,10 +2,12 @@
 
 A worker that dies or hangs while it hears a lease makes that lease a suspect. Workers also die of other things, and the
 lease in hand is then an innocent one. But a replacement hears the same audio again, so a poison is met again at the same
-place: a lease is convicted by a second death within NEAR_FRAMES of the first, before or after, and by nothing else.
+place: a lease is convicted by a second death within NEAR_FRAMES of the first, before or after, and by nothing else. A worker
+takes at most a turn's frames at once, so two that took in the same frame began less than a turn apart; a replacement that
+has come further has survived what its predecessor died of.
 """
 
-NEAR_FRAMES = 25  # half a second: two drains of the same audio begin at most a turn's frames apart
+NEAR_FRAMES = 9  # less than TURN_FRAMES of the worker, which must not be imported here
 
 
 class Suspects:

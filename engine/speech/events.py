@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-FiredOn = Literal["partial", "final"]
-
 
 @dataclass(frozen=True, slots=True)
 class PhraseSpotted:
@@ -14,7 +12,7 @@ class PhraseSpotted:
     phrase: str
     text: str  # the hypothesis that held it
     confidence: float | None  # mean of the phrase's word confidences; None on partials
-    fired_on: FiredOn
+    fired_on: Literal["partial", "final"]
     utterance_start_ms: int
     phrase_end_ms: int
     audio_position_ms: int  # where the channel's audio was when it was spotted

@@ -17,7 +17,7 @@ from engine.options import FRAME_MS, SpeechOptions
 from engine.speech.cadence import Cadence
 from engine.speech.counters import Counters
 from engine.speech.endpointer import Bound, Endpointer, EndpointerOptions
-from engine.speech.events import FiredOn, SpeechEvent, UtteranceEnded, UtteranceStarted
+from engine.speech.events import SpeechEvent, UtteranceEnded, UtteranceStarted
 from engine.speech.phrases import Hypothesis, PhraseSpotter
 from engine.speech.recognizer import RecognizerPool
 from engine.speech.utterance import Utterance
@@ -107,6 +107,7 @@ class Pipeline:
 
     def finish(self) -> list[SpeechEvent]:
         """The channel is over: end the open utterance. Drain to the head first, `publish` afterwards."""
+        self._counters.cells[_HEARING_AT] = self._cursor
         self._close_gate()
         events, self._events = self._events, []
         return events
@@ -134,6 +135,7 @@ class Pipeline:
         """Where audio that came in our time has waited for LATE_NS, end the utterance and go on near the head."""
         live = self._reader.head - LIVE_FRAMES
         if self._found <= self._cursor < live and now_ns - self.waiting_since_ns > LATE_NS:
+            self._counters.cells[_HEARING_AT] = self._cursor
             self._close_gate()
             self._counters.add(Cell.FRAMES_SKIPPED, live - self._cursor)
             self._cursor = self._counted = self._floor = live
@@ -233,8 +235,7 @@ class Pipeline:
 
     def _spot(self, utterance: Utterance, hypothesis: Hypothesis) -> None:
         for spot in self._spotter.spot(hypothesis, self._ms(utterance.fed)):
-            fired_on: FiredOn = "final" if hypothesis.is_final else "partial"
-            self._events.append(utterance.spotted(spot, fired_on, self._gap_frames, self._reader))
+            self._events.append(utterance.spotted(spot, hypothesis, self._gap_frames, self._reader))
 
     # the books
 

@@ -7,7 +7,7 @@ from engine.audio.format import frames_of
 from engine.audio.ring import RingReader
 from engine.options import FRAME_MS
 from engine.speech.cadence import Cadence
-from engine.speech.events import FiredOn, PhraseSpotted
+from engine.speech.events import PhraseSpotted
 from engine.speech.phrases import Hypothesis, Spot
 from engine.speech.recognizer import Recognizer
 
@@ -55,7 +55,7 @@ class Utterance:
             return guess
         return min(guess, self.frame_at(end_ms)) if seen < self.fed else self.frame_at(end_ms)
 
-    def spotted(self, spot: Spot, fired_on: FiredOn, gap_frames: int, reader: RingReader) -> PhraseSpotted:
+    def spotted(self, spot: Spot, hypothesis: Hypothesis, gap_frames: int, reader: RingReader) -> PhraseSpotted:
         """The event of a rule that fired; `gap_frames` is what gaps have added to the channel's positions."""
         end = self.phrase_end(spot.seen_ms // FRAME_MS - gap_frames, spot.end_ms)
         return PhraseSpotted(
@@ -63,7 +63,7 @@ class Utterance:
             phrase=spot.phrase,
             text=spot.text,
             confidence=spot.confidence,
-            fired_on=fired_on,
+            fired_on="final" if hypothesis.is_final else "partial",
             utterance_start_ms=(self.start + gap_frames) * FRAME_MS,
             phrase_end_ms=(end + gap_frames) * FRAME_MS,
             audio_position_ms=(self.fed + gap_frames) * FRAME_MS,

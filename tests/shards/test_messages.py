@@ -66,7 +66,7 @@ def test_a_message_of_the_other_table_is_unknown():
 
 def test_a_channel_that_there_is_not_is_refused():
     packet = WORKER_CODEC.encode(OpenRing(1, 2, "external")).replace(b"external", b"sideways")
-    with pytest.raises(ValueError, match=r"external.*internal"):
+    with pytest.raises(ValueError, match="not a valid OpenRing: channel"):
         WORKER_CODEC.decode(packet)
     assert Channel.__args__ == ("external", "internal")
 

@@ -44,7 +44,7 @@ BREAKS: dict[str, Callable[[Path], object]] = {
     "broken|can't load": lambda model: cut(model / "am/final.mdl"),
     "conf/model.conf is missing": lambda model: (model / "conf/model.conf").unlink(),
     "conf/model.conf can't be read": lambda model: (model / "conf/model.conf").write_bytes(b"\xff\xfe\x00"),
-    "can't load": lambda model: (model / "conf/mfcc.conf").write_text("rubbish"),
+    "conf/mfcc.conf is for 16000 Hz": lambda model: (model / "conf/mfcc.conf").write_text("rubbish"),
     "graph/HCLr.fst|Vosk ended the process": lambda model: cut(model / "graph/HCLr.fst"),
     "graph/Gr.fst": lambda model: cut(model / "graph/Gr.fst"),
     "is missing": lambda model: shutil.rmtree(model / "graph"),

@@ -1,6 +1,7 @@
 import pytest
 
 from engine.shards.suspects import NEAR_FRAMES, Suspects
+from engine.shards.worker import TURN_FRAMES
 
 
 @pytest.mark.parametrize("second", [1000, 1000 + NEAR_FRAMES, 1000 - NEAR_FRAMES])
@@ -17,6 +18,10 @@ def test_a_second_death_elsewhere_is_a_first_one_there(second):
     assert not suspects.convicts(7, second)
     assert not suspects.convicts(7, 1000)
     assert suspects.convicts(7, 1000)
+
+
+def test_two_turns_that_took_in_the_same_frame_are_near_and_no_others():
+    assert NEAR_FRAMES == TURN_FRAMES - 1
 
 
 def test_each_lease_answers_for_itself():

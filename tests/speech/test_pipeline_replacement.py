@@ -103,3 +103,7 @@ def test_what_was_published_is_what_was_drained() -> None:
         channel.pipeline.publish()
         assert RingReader(channel.memory).state.tail == 10 * drains
     assert channel.counters.cells[Cell.HEARING_AT] == 100, "where the last drain began"
+    channel.drain()
+    channel.counters.cells[Cell.HEARING_AT] = 0  # another channel's
+    channel.pipeline.finish()
+    assert channel.counters.cells[Cell.HEARING_AT] == 115
