@@ -10,8 +10,16 @@ from engine.demo.interrupts import SIGNALS, Interrupts
 from tests.support.waiting import until
 
 
+@pytest.fixture
+def not_ignored(number):
+    """Also where the tests themselves run under nohup."""
+    before = signal.signal(number, signal.SIG_DFL)
+    yield
+    signal.signal(number, before)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
-async def test_the_first_signal_cancels_and_the_second_hurries(number):
+async def test_the_first_signal_cancels_and_the_second_hurries(number, not_ignored):
     seen: list[Interrupts] = []
     hurried = asyncio.Event()
 
