@@ -18,7 +18,7 @@ from engine.shards.feed import HISTORY_FRAMES, RingFeed
 from engine.speech.counters import Counters
 from engine.speech.hearing import Hearing
 
-CALLS_PER_MESSAGE = 8  # RealtimeSession.receive
+CALLS_PER_MESSAGE = 9  # RealtimeSession.receive; the ninth is the len that tells whether a subscription is named
 CALLS_PER_CHUNK = 13  # RingFeed.push of a frame, into the ring
 CALLS_PER_SILENT_FRAME = {1: 38, 3: 20, 25: 12}  # Pipeline.drain, by frames per drain
 BYTES_AT_ONCE = 3000  # views and small objects: far less than the audio that is passed on

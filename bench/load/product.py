@@ -100,7 +100,9 @@ class Product:
             if all(call.elapsed_ms(now_ns) > 1000 * SETTLE_S for call in playing):
                 return playing
             await asyncio.sleep(LOOK_S)
-        raise DemoError(f"{calls} calls did not begin within {BEGIN_S:.0f} s")
+        refused = any("conversation refused" in line for line in stage.engine.complaints)
+        why = "the engine refused some: no capacity" if refused else f"not within {BEGIN_S:.0f} s"
+        raise DemoError(f"{calls} calls did not all begin: {why}")
 
 
 def _memory(engine_pid: int) -> dict[str, float]:

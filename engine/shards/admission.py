@@ -4,14 +4,14 @@ Expected utilization = what was measured in the last seconds, corrected for what
 leased since then, or leased and still without audio, adds a channel's cost; one that has ended takes it away. A channel fits
 where the expectation with it stays within the limit. What a channel costs is learned, slowly, from what the audio heard has
 cost (a second of it is one channel for one second, so a burst or a replay teaches nothing wrong); until it has heard enough
-a shard goes by a cautious guess. Nothing here is a load average: neighbours on the machine count only as far as they slow the
+a shard goes by what was measured on another machine. Nothing here is a load average: neighbours on the machine count only as far as they slow the
 work loop down.
 """
 
 from collections import deque
 
 MEAN_OF = 5  # measurements, one a second
-GUESSED_COST = 0.015  # 56 channels at the default limit; measured: 0.012 for calls of 61 % speech (bench/README.md)
+GUESSED_COST = 0.012  # measured for calls of 61 % speech (bench/README.md): 70 channels at the default limit
 GUESS_WEIGHT = 200.0  # channel-seconds that the guess counts for
 EMPTY_ROOM = 2  # channels of one conversation: an empty shard takes it, whatever that may cost
 KEPT = 0.98  # of what was learned, from one measurement to the next: half of it is forgotten in 34 s

@@ -226,8 +226,8 @@ async def test_frames_are_counted_in_milliseconds_of_audio(ear: Ear):
 
 
 async def test_a_shard_that_is_busy_takes_no_more_and_says_so(ear: Ear):
-    """Six channels at 0.015 fill a limit of 0.09; then a measurement says that they are cheaper."""
-    async with running_pool(ear, rings=20, max_utilization=0.09) as pool:
+    """Six channels at 0.012 fill a limit of 0.072; then a measurement says that they are cheaper."""
+    async with running_pool(ear, rings=20, max_utilization=0.072) as pool:
         pool._workers._check.cancel()  # no measurement but ours
         for number in range(6):
             assert pool.has_capacity
@@ -241,7 +241,7 @@ async def test_a_shard_that_is_busy_takes_no_more_and_says_so(ear: Ear):
         assert refusal.value.reason == "capacity"
         pool._workers.shards[0].admission.measured(0.03, 6)
         assert pool.has_capacity
-        assert pool.readings()[0].capacity_left_ratio == pytest.approx(1 - 0.03 / 0.09)
+        assert pool.readings()[0].capacity_left_ratio == pytest.approx(1 - 0.03 / 0.072)
         pool.lease("6", ONE)
 
 
