@@ -31,6 +31,7 @@ ENVIRONMENT: dict[str, Loc] = {
     "VOSK_MODEL_PATH": ("speech", "model_path"),
     "CUELINE_PROFILE": ("speech", "profile"),
     "CUELINE_SHARDS": ("shards", "count"),
+    "CUELINE_MAX_UTILIZATION": ("shards", "max_utilization"),
     "CUELINE_ADMIN_HOST": ("admin", "host"),
     "CUELINE_ADMIN_PORT": ("admin", "port"),
     "CUELINE_ADMIN_TOKEN": ("admin", "token"),

@@ -38,7 +38,8 @@ class ProductOptions:
     def settings(self) -> dict[str, str]:
         """Environment of the engine."""
         wanted = {"CUELINE_SHARDS": self.shards, "CUELINE_PROFILE": self.profile}
-        return {name: str(value) for name, value in wanted.items() if value is not None}
+        chosen = {name: str(value) for name, value in wanted.items() if value is not None}
+        return chosen | {"CUELINE_MAX_UTILIZATION": "1"}  # what the machine holds, not what is admitted
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ class ShardOptions(Options):
     slots: int = Field(256, ge=8, le=16_384, description="Frames of 20 ms that a ring keeps.")
     start_timeout_s: Positive = Field(30.0, description="Limit for loading the model and for a worker's start.")
     max_utilization: float = Field(
-        0.85, gt=0, le=1, description="Share of a shard's time that calls may take; what would pass it is refused."
+        0.75, gt=0, le=1, description="Share of a shard's time that calls may take; what would pass it is refused."
     )
     hang_timeout_s: Positive = Field(
         1.5,

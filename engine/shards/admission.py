@@ -11,7 +11,7 @@ work loop down.
 from collections import deque
 
 MEAN_OF = 5  # measurements, one a second
-GUESSED_COST = 0.012  # measured for calls of 61 % speech (bench/README.md): 70 channels at the default limit
+GUESSED_COST = 0.012  # measured for calls of 61 % speech (bench/README.md): 62 channels at the default limit
 GUESS_WEIGHT = 200.0  # channel-seconds that the guess counts for
 EMPTY_ROOM = 2  # channels of one conversation: an empty shard takes it, whatever that may cost
 KEPT = 0.98  # of what was learned, from one measurement to the next: half of it is forgotten in 34 s
