@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from engine.errors import ConfigError
 from engine.state_connection import FILE_NAME, connect, visiting
 from engine.state_file import StateFile
+from tests.support.disks import mounted
 from tests.support.waiting import until
 
 TABLES = ("CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value INTEGER) STRICT",)
@@ -247,10 +248,15 @@ def test_a_folder_that_is_none_stops_the_start(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_stops_the_start(tmp_path):
+def test_a_folder_of_another_stops_the_start(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(ConfigError, match="Permission denied"):
         StateFile.open(tmp_path, TABLES)
+
+
+def test_a_read_only_disk_stops_the_start(tmp_path):
+    with mounted(tmp_path / "disk", "ro") as folder, pytest.raises(ConfigError, match="Read-only"):
+        StateFile.open(folder, TABLES)
 
 
 def test_another_process_is_told_where_there_is_no_state(tmp_path):

@@ -1,7 +1,6 @@
 """The outbox on a real state file: what the disk says after each step, and what the next run makes of it."""
 
 import asyncio
-import subprocess
 import time
 from contextlib import asynccontextmanager, closing, suppress
 
@@ -15,6 +14,7 @@ from engine.options import LogSink
 from engine.state_connection import FILE_NAME, connect
 from engine.state_file import StateFile
 from tests.support.commands import GateSink, command, deliveries, hindered, opened_outbox, states, until
+from tests.support.disks import mounted
 
 HOUR_S = 3600.0
 
@@ -356,16 +356,9 @@ async def test_a_damaged_file_stops_the_start_in_one_line(tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 1 MiB, where this user may mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
-    try:
-        subprocess.run(words, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("this user may not mount")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    """A file system of 1 MiB."""
+    with mounted(tmp_path / "disk", "size=1m") as folder:
+        yield folder
 
 
 async def test_a_disk_that_is_full_keeps_commands_waiting_until_there_is_room(small_disk):
