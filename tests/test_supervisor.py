@@ -15,8 +15,9 @@ from engine.errors import ConfigError, ModelError, VocabularyError
 from engine.shards.pool import QUARANTINED
 from engine.supervisor import Supervisor
 from tests.support.commands import receiver
+from tests.support.engine import shared_memory
 from tests.support.following import assert_heard, heard_in, phrases_of
-from tests.support.shards import descendants, recording, shared_memory_names
+from tests.support.shards import descendants, recording
 from tests.support.strange_cloud import Line, strange_cloud
 from tests.support.waiting import until
 
@@ -40,10 +41,10 @@ def options(tmp_path, **environment):
 @pytest.fixture(autouse=True)
 def nothing_left():
     """No process, no shared memory, no file descriptor."""
-    memory, files = shared_memory_names(), psutil.Process().num_fds()
+    memory, files = shared_memory(), psutil.Process().num_fds()
     yield
     assert descendants() == []
-    assert shared_memory_names() <= memory
+    assert shared_memory() <= memory
     assert psutil.Process().num_fds() <= files
 
 

@@ -144,7 +144,7 @@ def _all(names: Sequence[str], inputs: int, seconds: float, folder: Path) -> int
     counts = shares([target.weight for target in targets], inputs)
     ends_s, all_done, ended = time.monotonic() + seconds, [], 0
     print(HEAD, flush=True)
-    with tempfile.TemporaryDirectory(prefix="cueline-fuzz-", dir=memory()) as scratch:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=memory()) as scratch:
         try:
             for index, (target, count) in enumerate(zip(targets, counts, strict=True)):
                 left_s = max(0.1, (ends_s - time.monotonic()) / (len(targets) - index))

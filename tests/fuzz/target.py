@@ -41,7 +41,7 @@ def memory() -> Path | None:
 
 @cache
 def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="cueline-fuzz-", dir=tempfile.tempdir or memory()))
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir=tempfile.tempdir or memory()))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 

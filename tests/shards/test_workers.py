@@ -24,6 +24,7 @@ from engine.shards.pool import Pool
 from engine.shards.shard import Shard, ShardState
 from engine.shards.workers import LATE_S
 from engine.stats import Cell
+from tests.support.engine import shared_memory
 from tests.support.shards import (
     ROOT,
     RULES,
@@ -39,7 +40,6 @@ from tests.support.shards import (
     play,
     recording,
     running_pool,
-    shared_memory_names,
 )
 from tests.support.waiting import until
 
@@ -377,14 +377,14 @@ class TestBudget:
 
 class TestStop:
     async def test_nothing_is_left(self, ear):
-        names_before, fds_before = shared_memory_names(), open_files()
+        names_before, fds_before = shared_memory(), open_files()
         async with running_pool(ear, count=3) as pool:
             pids = [*pool.worker_pids, fork_server_pid(pool)]
             pool.lease("a", ONE).feed("external").push(bytes(SECOND))
             assert {process.pid for process in descendants()} == set(pids)
         assert descendants() == []
         assert not any(map(alive, pids))
-        assert shared_memory_names() == names_before
+        assert shared_memory() == names_before
         assert open_files() <= fds_before
 
     async def test_what_is_in_the_rings_is_heard_first(self, ear):

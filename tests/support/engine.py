@@ -41,8 +41,8 @@ def _carries(process: psutil.Process, mark: str) -> bool:
 
 
 def shared_memory() -> set[str]:
-    """Names in /dev/shm."""
-    return {path.name for path in Path("/dev/shm").iterdir()}
+    """Names in /dev/shm; those of fuzzers, which may run meanwhile, left out."""
+    return {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith("fuzz-")}
 
 
 @dataclass

@@ -127,11 +127,6 @@ def voluntary_switches(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
 
 
-def shared_memory_names() -> set[str]:
-    """What lies in /dev/shm."""
-    return {entry.name for entry in Path("/dev/shm").iterdir()}
-
-
 async def gone(pids: list[int], timeout_s: float = 20) -> None:
     """Return once none of them runs."""
     await until(lambda: not any(alive(pid) for pid in pids), timeout_s)

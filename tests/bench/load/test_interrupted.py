@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from tests.support.engine import shared_memory
+
 ROOT = Path(__file__).parents[3]
 WAIT_S = 60.0
 
@@ -24,7 +26,7 @@ def started(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def test_ctrl_c_leaves_no_process_and_prints_what_there_was(tmp_path):
-    before = set(Path("/dev/shm").iterdir())
+    before = shared_memory()
     arguments = [
         "bench",
         "capacity",
@@ -56,5 +58,5 @@ def test_ctrl_c_leaves_no_process_and_prints_what_there_was(tmp_path):
     assert "interrupted" in err
     assert "Traceback" not in err
     assert not [child for child in (*first, *children) if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
-    assert set(Path("/dev/shm").iterdir()) <= before
+    assert shared_memory() <= before
     assert '"settled": false' in (tmp_path / "r.json").read_text()
