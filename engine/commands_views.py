@@ -39,7 +39,10 @@ def full_row(entry: Entry) -> dict[str, Any]:
 
 def table(entries: Iterable[Entry], now: float) -> Table:
     """For people."""
-    shown = Table(Column("key", overflow="fold"), "sink", "state", "attempts", "age", Column("fault", overflow="fold"))
+    entries = list(entries)
+    longest = max((len(entry.key) for entry in entries), default=0)
+    key = Column("key", no_wrap=True, min_width=longest)  # whole, to be copied: other columns give way
+    shown = Table(key, "sink", "state", "attempts", "age", Column("fault", overflow="fold"))
     for entry in entries:
         colour = _COLOURS.get(entry.state, "red")
         age = "?" if entry.created is None else age_of(now - entry.created)

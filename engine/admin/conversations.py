@@ -1,6 +1,6 @@
 """`/v1/conversations`: which conversations are followed, follow one more, follow one no more."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -51,8 +51,9 @@ class NewConversation(Options):
 class ConversationsApi:
     """The handlers."""
 
-    def __init__(self, conversations: Conversations) -> None:
+    def __init__(self, conversations: Conversations, on_refused: Callable[[str], None]) -> None:
         self._conversations = conversations
+        self._on_refused = on_refused  # with the reason, where the body already says enough
 
     def add_to(self, app: web.Application) -> None:
         """Add the routes."""
@@ -69,6 +70,7 @@ class ConversationsApi:
         try:
             wanted = NewConversation.model_validate_json(await body_of(request))
         except ValidationError as error:
+            self._on_refused("invalid")
             faults = [_fault(details["loc"], details["msg"]) for details in error.errors(include_url=False)]
             return problem(400, "the body is not a conversation to follow", errors=faults, allowed=_ALLOWED)
         try:

@@ -61,7 +61,7 @@ def make_app(options: AdminOptions, parts: AdminParts, ticker: LoopTicker, limit
     app[LIMITS] = limits
     app.router.add_get("/", _index)
     HealthApi(ticker, parts.readiness, parts.metrics).add_to(app)
-    ConversationsApi(parts.conversations).add_to(app)
+    ConversationsApi(parts.conversations, parts.metrics.conversation_refused).add_to(app)
     EventsApi(parts.events).add_to(app)
     return app
 

@@ -51,7 +51,8 @@ async def deliver(sink: Sink, delivery: Delivery, turnstile: Turnstile, records:
 
     It is retryable still where only the deadline ended it; what `begins` raises ends it, too.
     """
-    await _Attempts(sink, delivery, turnstile, records).run()
+    with structlog.contextvars.bound_contextvars(sink=delivery.sink, key=delivery.key):
+        await _Attempts(sink, delivery, turnstile, records).run()
 
 
 class _Attempts:

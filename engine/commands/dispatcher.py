@@ -83,7 +83,10 @@ class Dispatcher:
             async with asyncio.timeout_at(deadline):
                 await self._idle.wait()
         left = self._outbox.pending
-        if left:
+        if left and self._outbox.trouble:
+            fault = self._outbox.trouble
+            log.error("The state can't be written: commands that are not in it yet are lost", pending=left, fault=fault)
+        elif left:
             log.warning("Commands wait for the next start", deliveries=left, under_way=len(self._workers))
         return left
 

@@ -77,7 +77,7 @@ class Outbox:
         self._wall = wall
         self._loop = asyncio.get_running_loop()
         self._boxes = Boxes(options.capacity)
-        self._wake: Callable[[str], None] = _nobody
+        self._wake: Callable[[str], None] = lambda _: None  # nobody listens yet
         self._timer: asyncio.TimerHandle | None = None
         self.dead = 0  # dead letters in the file
         self.closed_at_start: list[Closed] = []
@@ -90,6 +90,11 @@ class Outbox:
     def pending(self) -> int:
         """Deliveries that have not ended."""
         return len(self._boxes)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be committed now; None while all is well."""
+        return self._state.trouble
 
     def oldest_s(self) -> float:
         """For how long the oldest of them has been here; 0 without any."""
@@ -243,7 +248,3 @@ class Outbox:
 def _settle(future: "asyncio.Future[Rows]", rows: Rows) -> None:
     if not future.done():
         future.set_result(rows)
-
-
-def _nobody(sink: str) -> None:
-    """Nobody listens yet."""

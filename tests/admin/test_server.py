@@ -107,6 +107,8 @@ async def test_a_bad_body_is_told_what_was_wrong_and_what_is_allowed(admin: Admi
     assert any(fault.startswith(words) for fault in problem["errors"]), problem
     assert "128" in problem["allowed"]["conversation_id"]
     assert not admin.registry.followed
+    counted = admin.metrics.registry.get_sample_value("cueline_conversations_refused_total", {"reason": "invalid"})
+    assert counted == 1
 
 
 async def test_a_body_that_is_not_encoded_as_it_says(admin: Admin) -> None:

@@ -163,6 +163,20 @@ async def test_flush_says_how_many_are_left_at_its_deadline_and_close_cuts_them_
     assert (stuck.inside, bench.outbox.pending, bench.told) == (0, 3, [])
 
 
+async def test_flush_promises_nothing_while_the_state_cannot_be_written(bench_of, monkeypatch):
+    stuck = sink(concurrency=1)
+    stuck.gate.clear()
+    bench = await bench_of(stuck)
+    bench.dispatcher.offer(command(1))
+    await until(lambda: stuck.inside == 1)
+    monkeypatch.setattr(type(bench.outbox), "trouble", "disk full")
+    with capture_logs() as logs:
+        assert await bench.flushed(0.02) == 1
+    (line,) = logs
+    assert (line["event"].split(":")[0], line["fault"]) == ("The state can't be written", "disk full")
+    stuck.gate.set()
+
+
 async def test_flush_waits_for_what_comes_meanwhile(bench_of):
     one = sink()
     one.gate.clear()
