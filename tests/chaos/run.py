@@ -23,6 +23,7 @@ from tests.support.engine import alive, shared_memory
 
 CALM_S = 36.0  # the longest recording: each phrase once
 LAST_S = 13.0  # a phrase said at the end may still be on its way to a receiver that was ill
+SPOTTED_S = 1.5  # what a hang had kept back is spotted and committed by then; a supervisor forgets what is not
 RECOVERY_S = 30.0
 FREE_S = 20.0  # somebody to hit has to be found in this time
 SILENT_MS = 1000  # a call that has got nothing for so long has a gap that has not ended
@@ -104,6 +105,8 @@ class Run:
         kind = KINDS[fault.kind]
         if kind.alone:
             await self._until_free(lambda: not self._held)
+        if kind.forgets:
+            await asyncio.sleep(SPOTTED_S)
         target = await self._target(kind, fault)
         await self.look(time.monotonic_ns() - int(LAST_S * 1e9))
         lost = len(self._found.account.of(Fate.LOST)) if self._found.account else 0
