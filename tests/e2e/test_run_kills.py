@@ -105,6 +105,7 @@ async def test_too_few_open_files_refuse_calls_and_harm_nothing_else(tmp_path):
         assert supervisor.rlimit(psutil.RLIMIT_NOFILE) == (128, 128)
         (warned,) = engine.command.logged("open files limit the calls")
         assert (warned["limit"], warned["calls"]) == (128, 9)
+        await until(lambda: len(engine.command.logged("conversation refused")) >= 2)
         refused = engine.command.logged("conversation refused", reason="capacity")
         assert [line["conversation_id"] for line in refused] == cloud.ids[9:11]
         assert all("128 open files are enough for 9 calls" in line["message"] for line in refused)

@@ -53,8 +53,9 @@ async def test_calls_are_taken_up_again_after_two_kills_in_a_row(tmp_path):
             assert await engine.ask("GET", "/v1/conversations") == (200, {"conversations": []})
         heard = heard_in(hook, steady)
         assert_heard([heard[0], heard[-1]], [before, last])
-        assert len({(data["rule"], data["utterance_start_ms"]) for data in delivered(hook)}) == len(delivered(hook))
-        assert len({got.headers["webhook-id"] for got in hook.received}) == len(hook.received)
+        # A kill between the answer and its record sends once more, with the same id; no id stands for two phrases.
+        places = {(data["conversation_id"], data["rule"], data["utterance_start_ms"]) for data in delivered(hook)}
+        assert len(places) == len({got.headers["webhook-id"] for got in hook.received})
     assert shared_memory() <= memory
 
 
