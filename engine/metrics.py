@@ -15,7 +15,7 @@ from engine.shard_metrics import ShardCollector, ShardReading
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SPOT_BOUNDS_S = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.85, 1.0, 1.5, 2.0, 5.0, 10.0)
 
-Source = Literal["realtime", "file"]
+Source = Literal["realtime", "audiohook", "file"]
 ConversationState = Literal["checking", "connecting", "listening", "reconnecting", "ended", "failed"]
 LIVE_STATES: tuple[ConversationState, ...] = ("checking", "connecting", "listening", "reconnecting")
 Outcome = Literal["delivered", "failed", "refused", "unknown"]

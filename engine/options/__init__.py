@@ -4,6 +4,7 @@ Pure nouns: `config.py` fills them from environment and TOML, everything else on
 Bounds and descriptions live here once; error messages and the configuration reference are made from them.
 """
 
+from engine.options.audiohook import AudioHookKey, AudioHookOptions
 from engine.options.base import (
     FRAME_MS,
     Channel,
@@ -38,6 +39,8 @@ __all__ = [
     "PROFILES",
     "AdminOptions",
     "AttributesSink",
+    "AudioHookKey",
+    "AudioHookOptions",
     "Channel",
     "ConversationId",
     "DisconnectSink",

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from engine.options.audiohook import AudioHookOptions
 from engine.options.base import Options, Positive
 from engine.options.genesys import GenesysOptions
 from engine.options.rules import RuleOptions
@@ -95,6 +96,7 @@ class EngineOptions(Options):
     shards: ShardOptions
     admin: AdminOptions
     outbox: OutboxOptions = OutboxOptions()
+    audiohook: AudioHookOptions = AudioHookOptions()
     state_dir: Path = Path("var")
     drain_s: float = Field(8.0, ge=0, le=3600, description="From SIGTERM to the end, at most.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
