@@ -38,6 +38,7 @@ PURE = (
     "engine/speech/events.py",
     "engine/speech/phrases.py",
     "engine/shards/admission.py",
+    "engine/shards/fired.py",
     "engine/shards/hangs.py",
     "engine/shards/leases.py",
     "engine/shards/messages.py",

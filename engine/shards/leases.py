@@ -1,7 +1,8 @@
-"""Who has which ring: a conversation's right to its rings on one shard. Pure.
+"""Who has which ring: a session's right to its rings on one shard. Pure.
 
-A ring is free, leased, or closing (released by the conversation, still heard by the worker); only the worker's word makes
-it free again. No ring is leased twice, no conversation holds two leases.
+A ring is free, leased, or closing (released by the session, still heard by the worker); only the worker's word makes
+it free again. No ring is leased twice, no session holds two leases. A session's key is its id; that of a conversation which
+has only one is the conversation's id.
 """
 
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ class RingLease:
     shard: int
     ring: int
     conversation_id: str
+    key: str
     channel: Channel
     closing: bool = False
 
@@ -41,16 +43,19 @@ class LeaseBook:
         """Rings leased or closing."""
         return self._rings - len(self._free[shard])
 
-    def take(self, conversation_id: str, channels: tuple[Channel, ...], shard: int) -> list[RingLease]:
-        """Lease a ring for each channel; RefusedError where the conversation has some, or too few are free."""
-        if any(lease.conversation_id == conversation_id and not lease.closing for lease in self._leases.values()):
-            raise RefusedError("duplicate", f"conversation {conversation_id} is already followed")
+    def take(
+        self, conversation_id: str, channels: tuple[Channel, ...], shard: int, session_id: str | None = None
+    ) -> list[RingLease]:
+        """Lease a ring for each channel; RefusedError where the session has some, or too few are free."""
+        key = session_id or conversation_id
+        if any(lease.key == key and not lease.closing for lease in self._leases.values()):
+            raise RefusedError("duplicate", f"{'session' if session_id else 'conversation'} {key} is already followed")
         if len(channels) > len(self._free[shard]):
             raise RefusedError(
                 "capacity", f"shard {shard} has {len(self._free[shard])} rings left, {len(channels)} wanted"
             )
         leases = [
-            RingLease(next(self._numbers), shard, self._free[shard].pop(), conversation_id, channel)
+            RingLease(next(self._numbers), shard, self._free[shard].pop(), conversation_id, key, channel)
             for channel in channels
         ]
         self._leases |= {lease.number: lease for lease in leases}
@@ -65,7 +70,7 @@ class LeaseBook:
         return [lease for lease in self._leases.values() if lease.shard == shard]
 
     def release(self, number: int) -> RingLease | None:
-        """The conversation is done with it; returns it when that is news."""
+        """The session is done with it; returns it when that is news."""
         lease = self._leases.get(number)
         if lease is None or lease.closing:
             return None

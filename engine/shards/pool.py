@@ -1,13 +1,14 @@
 """Who is leased where, and what is heard there.
 
 A fresh worker is told of its shard's leases and takes each ring up from what the ring's header says, so a phrase spoken
-across a worker's death is heard again; it is told what had fired, too, so that nothing fires twice. (Where it does all the
-same, by a death between telling and publishing that told the supervisor nothing, `commands.rules` knows the idempotency key.)
+across a worker's death is heard again; it is told what had fired, too, so that nothing fires twice. The same holds for a
+session that continues another (`fired`).
 A conversation that two workers died of is quarantined: no third one hears it.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -16,44 +17,33 @@ from engine.errors import RefusedError
 from engine.options import Channel, RuleOptions, ShardOptions, SpeechOptions
 from engine.shard_metrics import ShardReading
 from engine.shards.feed import RingFeed
+from engine.shards.fired import FiredBook, Place
 from engine.shards.leases import LeaseBook, RingLease
 from engine.shards.messages import CloseRing, OpenRing, Prepare, Prepared, RingClosed, RingFailed, Spotted
+from engine.shards.pool_lease import PoolLease
 from engine.shards.router import choose
 from engine.shards.shard import Shard, ShardState
 from engine.shards.suspects import Suspects
 from engine.shards.workers import Workers
-from engine.speech.events import PhraseSpotted
+from engine.speech.events import PhraseSpotted, Transcribed
 
 log = structlog.get_logger(__name__)
 
 OnSpotted = Callable[[str, Channel, PhraseSpotted], None]
-OnChannelFailed = Callable[[str, Channel, str], None]  # the last is an exception's type, "ShardGivenUp" or QUARANTINED
+OnChannelFailed = Callable[[str, Channel, str], None]  # lease's key; an exception's type, "ShardGivenUp" or QUARANTINED
+OnTranscript = Callable[[Channel, Transcribed], None]
 
 QUARANTINED = "Quarantined"
 QUARANTINE_MAX = 1000  # conversations; the oldest is let go
-FIRED_MAX = 500  # rules of a channel that a fresh worker is told of; what fired last (a packet holds more than this)
-
-log = structlog.get_logger(__name__)
-
-log = structlog.get_logger(__name__)
 
 
-class PoolLease:
-    """A conversation's rings, as intake sees them."""
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a living lease holds on this side."""
 
-    def __init__(self, feeds: dict[Channel, RingFeed], release: Callable[[], None]) -> None:
-        self._feeds = feeds
-        self._release = release
-
-    def feed(self, channel: Channel) -> RingFeed:
-        """The way in for one channel."""
-        return self._feeds[channel]
-
-    def release(self) -> None:
-        """No more audio: the worker hears what is there, then the rings are free."""
-        for feed in self._feeds.values():
-            feed.close()
-        self._release()
+    feed: RingFeed
+    whole: PoolLease
+    on_transcript: OnTranscript | None
 
 
 class Pool:
@@ -77,8 +67,8 @@ class Pool:
         self._on_spotted = on_spotted
         self._on_channel_failed = on_channel_failed
         self._leases = LeaseBook(options.rings, range(options.count))
-        self._feeds: dict[int, RingFeed] = {}  # by lease
-        self._fired_ms: dict[int, dict[str, int]] = {}  # by lease and rule: where it last fired
+        self._held: dict[int, _Held] = {}  # by lease
+        self._fired = FiredBook()
         self._suspects = Suspects()
         self._quarantine: dict[str, None] = {}
         self._idle = asyncio.Event()
@@ -98,10 +88,10 @@ class Pool:
         False where one was ended by force, or audio that came was not heard.
         """
         await self._workers.stop(timeout_s)
-        if unheard := len(self._feeds):
+        if unheard := len(self._held):
             log.warning("channels were not heard to their ends", channels=unheard)
-        for number in list(self._feeds):
-            self._end(number)
+        for number in list(self._held):
+            self._end(number, whole=False)
         return not unheard and not self._workers.killed
 
     @property
@@ -128,10 +118,23 @@ class Pool:
         ]
 
     def _queue_depth_frames(self, shard: Shard) -> int:
-        return sum(self._feeds[lease.number].queue_depth_frames for lease in self._leases.on_shard(shard.index))
+        return sum(self._held[lease.number].feed.queue_depth_frames for lease in self._leases.on_shard(shard.index))
 
-    def lease(self, conversation_id: str, channels: tuple[Channel, ...]) -> PoolLease:
-        """Rings for a conversation; RefusedError("capacity" | "draining" | "duplicate" | "quarantined")."""
+    def lease(
+        self,
+        conversation_id: str,
+        channels: tuple[Channel, ...],
+        *,
+        session_id: str | None = None,
+        continues: Sequence[str] = (),
+        on_transcript: OnTranscript | None = None,
+    ) -> PoolLease:
+        """Rings for a session of a conversation; RefusedError("capacity" | "draining" | "duplicate" | "quarantined").
+
+        Without a session id the conversation has only one session, and its own id is the lease's key. `continues`: keys of
+        sessions whose positions this one goes on with, and whose last audio it may bring again: what fired there fires
+        nothing here. With `on_transcript` all that is said is transcribed, too.
+        """
         if self._workers.stopping:
             raise RefusedError("draining", "Cueline is stopping")
         if conversation_id in self._quarantine:
@@ -142,11 +145,18 @@ class Pool:
         index = choose(conversation_id, room, used, len(channels))
         if index is None:
             raise RefusedError("capacity", self._why_full(usable, len(channels)))
-        leases = self._leases.take(conversation_id, channels, index)
+        leases = self._leases.take(conversation_id, channels, index, session_id)
         log.debug("conversation has its shard", conversation_id=conversation_id, shard=index)
         self._idle.clear()
-        feeds = {lease.channel: self._open(self._workers.shards[index], lease) for lease in leases}
-        return PoolLease(feeds, partial(self._release, leases))
+        shard = self._workers.shards[index]
+        # each feed clears its ring before the worker hears of it
+        feeds = {lease.channel: RingFeed(shard.arena.ring(lease.ring), shard.doorbell, shard.lost) for lease in leases}
+        whole = PoolLease(feeds, partial(self._release, leases))
+        for lease in leases:
+            self._fired.begin(lease.number, Place(conversation_id, lease.key, lease.channel), continues)
+            self._held[lease.number] = _Held(feeds[lease.channel], whole, on_transcript)
+            self._tell(shard, lease)
+        return whole
 
     def _usable(self) -> list[Shard]:
         """Shards that hear, or will in a moment."""
@@ -163,13 +173,12 @@ class Pool:
             return "no shard has a free ring; raise CUELINE_SHARDS or shards.rings"
         return "no shard has time for another call; raise CUELINE_SHARDS, if there are processors, or shards.max_utilization"
 
-    def _open(self, shard: Shard, lease: RingLease) -> RingFeed:
-        feed = RingFeed(shard.arena.ring(lease.ring), shard.doorbell, shard.lost)  # clears it before the worker hears
-        self._feeds[lease.number] = feed
-        self._fired_ms[lease.number] = {}
+    def _tell(self, shard: Shard, lease: RingLease) -> None:
+        """Let the shard's worker, if it has one, hear this ring; it is told what has fired there."""
         if shard.link:
-            shard.link.send(OpenRing(lease.ring, lease.number, lease.channel))
-        return feed
+            shard.link.send(OpenRing(lease.ring, lease.number, lease.channel, self._fired.fired_ms(lease.number)))
+            if lease.closing:
+                shard.link.send(CloseRing(lease.ring, lease.number))
 
     def _release(self, leases: list[RingLease]) -> None:
         for lease in leases:
@@ -178,14 +187,15 @@ class Pool:
                 if link:
                     link.send(CloseRing(lease.ring, lease.number))
 
-    def _end(self, number: int) -> RingLease | None:
-        """The ring may be another's from now on: what the conversation still pushes goes nowhere."""
-        feed = self._feeds.pop(number, None)
-        if feed:
-            feed.close()
-        self._fired_ms.pop(number, None)
-        self._suspects.forget(number)
+    def _end(self, number: int, *, whole: bool) -> RingLease | None:
+        """The ring may be another's from now on: what the session still pushes goes nowhere."""
         lease = self._leases.end(number)
+        if lease:
+            held = self._held.pop(number)
+            held.feed.close()
+            self._fired.end(number)
+            self._suspects.forget(number)
+            held.whole.ended(lease.channel, whole=whole)
         if not len(self._leases):
             self._idle.set()
         return lease
@@ -213,11 +223,8 @@ class Pool:
 
     def _greet(self, shard: Shard) -> None:
         """Tell a fresh worker what it has to hear, and what has fired there."""
-        assert shard.link is not None
         for lease in self._leases.on_shard(shard.index):
-            shard.link.send(OpenRing(lease.ring, lease.number, lease.channel, self._fired_ms[lease.number]))
-            if lease.closing:
-                shard.link.send(CloseRing(lease.ring, lease.number))
+            self._tell(shard, lease)
 
     def _fail_all_on(self, shard: Shard) -> None:
         """Nobody will hear this shard again."""
@@ -225,26 +232,19 @@ class Pool:
             self._fail(lease.number, "ShardGivenUp")
 
     def _fail(self, number: int, error: str) -> None:
-        lease = self._end(number)
+        lease = self._end(number, whole=False)
         if lease and not lease.closing:
-            self._on_channel_failed(lease.conversation_id, lease.channel, error)
+            self._on_channel_failed(lease.key, lease.channel, error)
 
     def _receive(self, message: object) -> None:
         match message:
             case Spotted(number, event):
                 lease = self._leases.get(number)
-                if lease:
-                    self._note_fired(self._fired_ms[number], event)
+                if lease and self._fired.note(number, event):
                     self._on_spotted(lease.conversation_id, lease.channel, event)
             case RingClosed(_, number):
-                self._end(number)
+                self._end(number, whole=True)
             case RingFailed(_, number, error):
                 self._fail(number, error)
             case _:
                 raise TypeError(f"not for a supervisor: {type(message).__name__}")
-
-    def _note_fired(self, fired_ms: dict[str, int], event: PhraseSpotted) -> None:
-        fired_ms.pop(event.rule, None)
-        fired_ms[event.rule] = event.audio_position_ms
-        if len(fired_ms) > FIRED_MAX:
-            del fired_ms[next(iter(fired_ms))]

@@ -20,6 +20,30 @@ class PhraseSpotted:
 
 
 @dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word of a final transcript; no two of one transcript start at the same time."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribed:
+    """What was said in an utterance, so far or in the end; only on channels that asked for it, and never empty.
+
+    `utterance_start_ms` names the utterance: its partials and its final share it. Partials have no words.
+    """
+
+    is_final: bool
+    utterance_start_ms: int
+    end_ms: int  # where the audio was up to which this was heard
+    text: str = field(repr=False)
+    words: tuple[SpokenWord, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class UtteranceStarted:
     """The gate opened."""
 
@@ -35,4 +59,4 @@ class UtteranceEnded:
     text: str = field(default="", compare=False, repr=False)  # the final hypothesis; never leaves the process by itself
 
 
-SpeechEvent = PhraseSpotted | UtteranceStarted | UtteranceEnded
+SpeechEvent = PhraseSpotted | Transcribed | UtteranceStarted | UtteranceEnded

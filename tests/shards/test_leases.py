@@ -29,6 +29,18 @@ def test_a_conversation_holds_one_lease_on_any_shard():
     assert refusal.value.reason == "duplicate"
 
 
+def test_two_sessions_of_a_conversation_hold_a_lease_each_and_none_holds_two():
+    book = LeaseBook(4, range(2))
+    (first,) = book.take("a", ("external",), 0, "s1")
+    (second,) = book.take("a", ("external",), 0, "s2")
+    assert [(lease.conversation_id, lease.key) for lease in (first, second)] == [("a", "s1"), ("a", "s2")]
+    with pytest.raises(RefusedError, match="session s1 is already followed") as refusal:
+        book.take("a", ("external",), 1, "s1")
+    assert refusal.value.reason == "duplicate"
+    (alone,) = book.take("a", ("external",), 1)
+    assert alone.key == "a"
+
+
 def test_a_conversation_may_come_back_while_its_old_rings_are_still_heard():
     book = LeaseBook(2, [0])
     (old,) = book.take("a", ("external",), 0)

@@ -1,4 +1,6 @@
 import asyncio
+import os
+import signal
 from itertools import pairwise
 
 import pytest
@@ -158,7 +160,7 @@ async def test_leases_that_outlive_the_pool_end_with_it(ear):
 async def test_a_channel_that_failed_is_told_of_and_its_feed_writes_into_nobody_elses_ring(ear):
     async with running_pool(ear, rings=1) as pool:
         failed = pool.lease("a", ONE)
-        (number,) = pool._feeds
+        (number,) = pool._held
         pool._receive(RingFailed(0, number, "LookupError"))
         assert ear.failed == [("a", "external", "LookupError")]
         other = pool.lease("b", ONE)
@@ -264,3 +266,65 @@ async def test_utilization_is_measured_while_a_worker_is_up_and_only_then(ear: E
         await play(lease.feed("external"), recording(1).pcm)
         await until(lambda: admission._channels > 0)
         assert 0 < admission.cost < 1
+
+
+async def test_two_sessions_of_a_conversation_are_heard_apart_and_a_failure_names_the_session(ear):
+    call = recording(1)
+    (phrase, start_ms, end_ms), *_ = call.said
+    async with running_pool(ear) as pool:
+        first, second = (pool.lease("a", ONE, session_id=name) for name in ("s1", "s2"))
+        with pytest.raises(RefusedError, match="session s1 is already followed"):
+            pool.lease("a", ONE, session_id="s1")
+        await play(second.feed("external"), call.part(start_ms - 1500, end_ms + 1500))
+        await until(lambda: ear.phrases("a") == [phrase])
+        number = min(pool._held)
+        pool._receive(RingFailed(0, number, "LookupError"))
+        assert ear.failed == [("s1", "external", "LookupError")]
+        assert await first.heard(10) is False
+        second.release()
+        assert await second.heard(30) is True
+
+
+async def test_heard_says_whether_all_that_was_pushed_was_heard(ear):
+    call = recording(1)
+    (phrase, start_ms, end_ms), *_ = call.said
+    async with running_pool(ear) as pool:
+        lease = pool.lease("a", BOTH)
+        assert await lease.heard(0.01) is False  # not released
+        lease.feed("internal").push(call.part(start_ms - 1500, end_ms))
+        lease.release()
+        assert await lease.heard(30) is True
+        assert ear.phrases("a") == [phrase]  # told before
+        cut_off = pool.lease("b", ONE)
+    assert await cut_off.heard(1) is True  # the pool's stop hears rings to their heads
+    pool = make_pool(ear)
+    await pool.start()
+    await until(lambda: pool.all_up)
+    stopped = pool.lease("c", ONE)
+    os.kill(pool.worker_pids[0], signal.SIGSTOP)
+    stopped.release()
+    await pool.stop(0.1)
+    assert await stopped.heard(10) is False
+
+
+async def test_audio_that_a_continued_session_has_brought_before_fires_nothing_again(ear):
+    """The second session brings the last 20 s again, at the same positions, and goes on."""
+    call = recording(1)
+    (first, start_ms, end_ms), (second, next_start_ms, next_end_ms), *_ = call.said
+    begin_ms, cut_ms, over_ms = start_ms // 20 * 20 - 1500, end_ms // 20 * 20 + 1500, next_end_ms // 20 * 20 + 1500
+    assert cut_ms < next_start_ms  # the first session has heard the first phrase only
+    async with running_pool(ear, slots=2048) as pool:
+        old = pool.lease("a", ONE, session_id="s1")
+        old.feed("external").mark_gap(60_000)
+        await play(old.feed("external"), call.part(begin_ms, cut_ms))
+        old.release()  # still being heard, perhaps
+        new = pool.lease("a", ONE, session_id="s2", continues=("s0", "s1"))
+        new.feed("external").mark_gap(60_000)
+        await play(new.feed("external"), call.part(begin_ms, over_ms))
+        new.release()
+        assert await old.heard(30)
+        assert await new.heard(30)
+        assert ear.phrases("a") == [first, second]
+        stranger = pool.lease("a", ONE, session_id="s3")
+        await play(stranger.feed("external"), call.part(begin_ms, cut_ms))
+        await until(lambda: ear.phrases("a") == [first, second, first])
