@@ -53,6 +53,18 @@ class RefusedError(CuelineError):
         self.reason = reason
 
 
+class UpgradeRefusedError(CuelineError):
+    """An AudioHook peer may not connect. `status` is the HTTP answer, 400 or 401; the peer is told no more than that.
+
+    `reason` is one of a closed set (`AuthFault` of engine.genesys.audiohook.refusals), a metric's label.
+    """
+
+    def __init__(self, reason: str, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.status = status
+
+
 class PlatformError(CuelineError):
     """A platform API request failed.
 

@@ -26,7 +26,7 @@ LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"config", "intake", "shards", "commands", "admin", "model_store", "simulator"}),
     frozenset({"metrics", "model_manifest", "model_fetch", "model_archive"}),
     frozenset({"speech", "genesys"}),
-    frozenset({"audio", "packets", "logs", "cgroup", "state_file", "open_files"}),
+    frozenset({"audio", "packets", "logs", "cgroup", "state_file", "open_files", "tls"}),
     frozenset({"options", "stats", "errors", "scoring", "__init__"}),
 )
 PARTS = {  # modules that belong to another's part
@@ -53,6 +53,7 @@ HOMES = {  # a third-party library's import sites
     },  # the demo reads what the engine exposes
     "sqlite3": {"state_file.py", "state_connection.py"},
     "uvloop": {"cli.py", "simulator/cli.py"},
+    "http_sf": {"genesys/audiohook/signature.py"},
     "pydantic_settings": {"config_layers.py"},
     "websockets": {"intake/realtime_socket.py", "intake/direct_connection.py"},
     "soundfile": {"intake/wav_reader.py"},

@@ -1,7 +1,7 @@
 """The admin API as one object: what it serves, start, address, stop.
 
 On the loopback address unless told otherwise, and then with a token (`AdminOptions` sees to that). `guard` says who may use
-it, `limits` how much of it, `tls` reads the certificate.
+it, `limits` how much of it, `tls` has the certificate.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from engine.admin.guard import make_guard
 from engine.admin.health import HealthApi, LoopTicker, Readiness
 from engine.admin.limits import LIMITS, USUAL, Limits, Turned, make_patience
 from engine.admin.problems import MAX_BODY_BYTES, problems
-from engine.admin.tls import server_context
+from engine.admin.tls import certificate_watch
 from engine.errors import ConfigError
 from engine.metrics import Metrics
 from engine.options import AdminOptions
@@ -77,7 +77,7 @@ class AdminServer:
         """ConfigError where the certificate or its key can't be used."""
         self._options = options
         self._limits = limits
-        self._tls = server_context(options)
+        self._tls = certificate_watch(options)
         self._on_refused = parts.metrics.admin_refused
         self._ticker = LoopTicker(parts.metrics.loop_lag)
         app = make_app(options, parts, self._ticker, limits)
@@ -85,7 +85,7 @@ class AdminServer:
             app, access_log=None, shutdown_timeout=SHUTDOWN_S, keepalive_timeout=limits.head_s, lingering_time=1.0
         )
         self._listener: asyncio.Server | None = None
-        self._ticking: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Listen. ConfigError where the address can't be had."""
@@ -95,7 +95,7 @@ class AdminServer:
                 self._connected,
                 self._options.host,
                 self._options.port,
-                ssl=self._tls,
+                ssl=self._tls.context if self._tls else None,
                 ssl_handshake_timeout=self._limits.handshake_s if self._tls else None,
             )
         except OSError as error:
@@ -105,7 +105,9 @@ class AdminServer:
             log.warning(
                 "The admin API's token crosses the network in clear: set a certificate", host=self._options.host
             )
-        self._ticking = asyncio.create_task(self._ticker.run(), name="admin ticker")
+        self._tasks.append(asyncio.create_task(self._ticker.run(), name="admin ticker"))
+        if self._tls is not None:
+            self._tasks.append(asyncio.create_task(self._tls.run(), name="admin certificate"))
 
     def _connected(self) -> asyncio.Protocol:
         """The protocol of a new connection, within the limit of their number."""
@@ -134,11 +136,11 @@ class AdminServer:
 
     async def stop(self) -> None:
         """End event streams, let answers under way end, close. May be called again."""
-        if self._ticking is not None:
-            self._ticking.cancel()
+        while self._tasks:
+            task = self._tasks.pop()
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._ticking
-            self._ticking = None
+                await task
         if self._listener is not None:
             self._listener.close()
         await self._runner.cleanup()
