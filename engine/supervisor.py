@@ -74,7 +74,7 @@ class Supervisor:
         self._followed = Followed()
         self._retries = RetryBudget(options.genesys)
         self._conversations = Conversations(
-            {"realtime": self._follow},
+            self._follow,
             self._pool,
             self._followed,
             self._metrics,

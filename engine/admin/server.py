@@ -6,12 +6,12 @@ it, `limits` how much of it, `tls` has the certificate.
 
 import asyncio
 import contextlib
-import errno
 from dataclasses import dataclass
 
 import structlog
 from aiohttp import web
 
+from engine import addresses
 from engine.admin.conversations import Conversations, ConversationsApi
 from engine.admin.event_feed import EventsApi
 from engine.admin.events import EventStream
@@ -24,6 +24,7 @@ from engine.errors import ConfigError
 from engine.metrics import Metrics
 from engine.options import AdminOptions
 
+ADDRESS = ("CUELINE_ADMIN_HOST", "CUELINE_ADMIN_PORT")
 SHUTDOWN_S = 1.0  # for answers under way
 
 log = structlog.get_logger(__name__)
@@ -131,8 +132,7 @@ class AdminServer:
     @property
     def url(self) -> str:
         """Address to tell people."""
-        host = self._options.host
-        return f"{'https' if self._tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{addresses.host_and_port(self._options.host, self.port)}"
 
     async def stop(self) -> None:
         """End event streams, let answers under way end, close. May be called again."""
@@ -148,9 +148,4 @@ class AdminServer:
 
 def address_fault(options: AdminOptions, error: OSError) -> str:
     """The line for an address that can't be had."""
-    if error.errno == errno.EADDRINUSE:
-        advice = "in use already; stop the program that has it, or choose another (0 picks a free one)"
-        return f"CUELINE_ADMIN_PORT = {options.port}: {advice}"
-    if error.errno == errno.EACCES:
-        return f"CUELINE_ADMIN_PORT = {options.port}: not permitted for this user; choose one from 1024 to 65535"
-    return f"CUELINE_ADMIN_HOST = {options.host}: can't listen there ({error.strerror or error})"
+    return addresses.address_fault(ADDRESS, options.host, options.port, error)

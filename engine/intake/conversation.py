@@ -4,7 +4,7 @@ A `Conversation` has one writer, its follower; everybody else reads the frozen `
 the metrics and the listener exactly once. Nothing here knows where audio comes from or what becomes of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -14,6 +14,7 @@ from engine.intake.clocks import moment_now, utc_now
 from engine.intake.past import Moment, Past
 from engine.metrics import ConversationState, Metrics, Source
 from engine.options import Channel
+from engine.speech.events import Transcribed
 
 AUDIO_BYTES_PER_MS = 16  # 8 kHz, 16 bits, mono
 
@@ -59,11 +60,15 @@ END_REASONS: dict[EndReason, ConversationState] = {
 TRANSITIONS: dict[ConversationState, frozenset[ConversationState]] = {
     "checking": frozenset({"connecting", "reconnecting", "ended", "failed"}),
     "connecting": frozenset({"listening", "reconnecting", "ended", "failed"}),
-    "listening": frozenset({"reconnecting", "ended", "failed"}),
+    "listening": frozenset({"paused", "reconnecting", "ended", "failed"}),
+    "paused": frozenset({"listening", "ended", "failed"}),
     "reconnecting": frozenset({"listening", "ended", "failed"}),
     "ended": frozenset(),
     "failed": frozenset(),
 }
+
+
+OnTranscript = Callable[[Channel, Transcribed], None]
 
 
 class Feed(Protocol):
@@ -86,6 +91,10 @@ class Feed(Protocol):
 class Lease(Protocol):
     """A conversation's right to its rings."""
 
+    async def heard(self, timeout_s: float) -> bool:
+        """Once released: wait until what is in the rings was heard to its end, or so long."""
+        ...
+
     def feed(self, channel: Channel) -> Feed:
         """Return the way in of one leased channel."""
         ...
@@ -98,8 +107,19 @@ class Lease(Protocol):
 class Shards(Protocol):
     """Where audio goes."""
 
-    def lease(self, conversation_id: str, channels: tuple[Channel, ...]) -> Lease:
-        """Lease a ring per channel. RefusedError: capacity, draining, duplicate, quarantined."""
+    def lease(
+        self,
+        conversation_id: str,
+        channels: tuple[Channel, ...],
+        *,
+        session_id: str | None = None,
+        continues: Sequence[str] = (),
+        on_transcript: OnTranscript | None = None,
+    ) -> Lease:
+        """Lease a ring per channel. RefusedError: capacity, draining, duplicate, quarantined.
+
+        What fired in the sessions that it `continues` is not fired again at the same positions.
+        """
         ...
 
 
@@ -120,6 +140,7 @@ class ConversationInfo:
     """A conversation as others see it."""
 
     conversation_id: str
+    session_id: str | None  # of AudioHook: a conversation may have several at once
     source: Source
     state: ConversationState
     reason: EndReason | None  # once it has left
@@ -133,10 +154,22 @@ class ConversationInfo:
 OnChange = Callable[[ConversationInfo], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a peer that opens a session by itself asks to be heard."""
+
+    conversation_id: str
+    session_id: str
+    channels: tuple[Channel, ...]
+    continues: tuple[str, ...] = ()  # sessions that this one takes the place of
+    on_transcript: OnTranscript | None = None  # asked for, where there is one
+
+
 class Conversation:
     """The state of one conversation, from being taken to having left.
 
     `past` is where its audio was when it was followed before; `resumed` says that the process which did so died.
+    A conversation of AudioHook begins with the session that the peer has opened: it is never checked, nor opened again by us.
     """
 
     def __init__(
@@ -146,14 +179,16 @@ class Conversation:
         metrics: Metrics,
         on_change: OnChange,
         *,
+        session_id: str | None = None,
         past: Past | None = None,
         resumed: bool = False,
         now: Callable[[], datetime] = utc_now,
         moment: Callable[[], Moment] = moment_now,
     ) -> None:
         self.conversation_id = conversation_id
+        self.session_id = session_id
         self.source: Source = source
-        self.state: ConversationState = "checking"
+        self.state: ConversationState = "connecting" if session_id else "checking"
         self._metrics = metrics
         self._on_change = on_change
         self.past = past
@@ -168,7 +203,7 @@ class Conversation:
         self._skipped_ms = 0  # of positions, without audio: gaps, and the past
         self._begun = False  # audio has come
         self._reconnects = 0
-        metrics.conversation_moved(source, None, "checking")
+        metrics.conversation_moved(source, None, self.state)
         on_change(self.info)
 
     @property
@@ -176,6 +211,7 @@ class Conversation:
         """A picture of now."""
         return ConversationInfo(
             conversation_id=self.conversation_id,
+            session_id=self.session_id,
             source=self.source,
             state=self.state,
             reason=self._reason,
@@ -185,6 +221,11 @@ class Conversation:
             gap_ms=self._gap_ms,
             reconnects=self._reconnects,
         )
+
+    @property
+    def key(self) -> str:
+        """What tells it from all others that are followed."""
+        return self.session_id or self.conversation_id
 
     @property
     def over(self) -> bool:

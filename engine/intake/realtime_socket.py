@@ -1,11 +1,9 @@
 """One WebSocket of the real-time client: opening it, and what its failures and its end mean.
 
-It knows neither the protocol nor conversations. How messages come through is `direct_connection.py`'s. The library's own log
-would hold whole messages, and so the token: it is shut off.
+It knows neither the protocol nor conversations. How messages come through is `direct_connection.py`'s.
 """
 
 import asyncio
-import logging
 import ssl
 from functools import cache
 from ipaddress import ip_address
@@ -19,6 +17,7 @@ from engine.errors import CuelineError
 from engine.intake.backoff import retry_after_header
 from engine.intake.clocks import utc_now
 from engine.intake.direct_connection import MAX_BYTES, DirectConnection, Take
+from engine.intake.silent_websockets import SILENT
 from engine.options import GenesysOptions, public_url
 
 CLOSE_TIMEOUT_S = 1.0
@@ -26,10 +25,6 @@ TOO_LARGE = 1009
 NO_CLOSE = 1006  # the connection was lost without a close
 
 _HINT = "check the network, GENESYS_REGION and GENESYS_REALTIME_URL"
-
-_log = logging.getLogger("cueline.websockets")
-_log.setLevel(logging.CRITICAL + 1)
-_log.propagate = False
 
 
 class SocketFailedError(CuelineError):
@@ -73,7 +68,7 @@ class RealtimeSocket:
                 ping_timeout=options.ping_interval_s,
                 close_timeout=CLOSE_TIMEOUT_S,
                 max_size=MAX_BYTES,
-                logger=_log,
+                logger=SILENT,
                 create_connection=DirectConnection,
                 **_way(options.realtime_url),
             )

@@ -1,14 +1,15 @@
 """The set of followed conversations: who is in it, one task for each, and how they leave.
 
-A conversation is taken with its lease, or refused at once; it holds the lease until it has left, whatever happens. What is
-followed is on record (`followed.py`) until it has left; what only a stop cut off stays there, for the next engine. The registry
+A conversation is taken with its lease, or refused at once; it holds the lease until it has left, whatever happens. What we
+follow is on record (`followed.py`) until it has left; what only a stop cut off stays there, for the next engine. What a peer has
+opened is not: the peer comes back by itself. Such a conversation is known by its session, of which it may have several. The registry
 owns the tasks: `drain` ends them all. A conversation's unexpected exception is contained here, logged and counted, and the others
 go on. Those that left stay in the list, the latest KEPT of them, and may be added again. One event loop, no locks.
 """
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,24 +17,25 @@ import structlog
 
 from engine.errors import RefusedError
 from engine.intake.clocks import moment_now
-from engine.intake.conversation import Conversation, ConversationInfo, EndReason, Lease, OnChange, Shards
+from engine.intake.conversation import (
+    Conversation,
+    ConversationInfo,
+    EndReason,
+    Lease,
+    OnChange,
+    Opening,
+    Shards,
+)
 from engine.intake.followed import Followed, Known
-from engine.metrics import Metrics, Source
+from engine.intake.leaving import SENTENCES, log_leaving
+from engine.metrics import Metrics
 from engine.open_files import OpenFiles
 from engine.options import Channel
 
 KEPT = 1000  # conversations that left and are still listed
 CLOSE_TIMEOUT_S = 5.0  # for what a cancelled conversation still has to do
-CHANNELS: tuple[Channel, ...] = ("external",)  # that a socket carries
+CHANNELS: tuple[Channel, ...] = ("external",)  # that a socket of ours carries
 CONVERSATION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-
-# Why a conversation left that did not say so itself.
-_SENTENCES: dict[EndReason, str] = {
-    "removed": "the conversation was removed on request",
-    "drained": "the engine stopped before the conversation ended",
-    "quarantined": "its audio ended more than one worker; the log has more",
-    "error": "an unexpected fault; the log has more",
-}
 
 Follow = Callable[[Conversation, Lease], Coroutine[Any, Any, None]]
 
@@ -41,11 +43,11 @@ log = structlog.get_logger(__name__)
 
 
 class Conversations:
-    """Followed conversations by id. `follow` is, by source, what follows one to its end on the lease that it is given."""
+    """Followed conversations by key. `follow` follows one of ours to its end on the lease that it is given."""
 
     def __init__(
         self,
-        follow: Mapping[Source, Follow],
+        follow: Follow,
         shards: Shards,
         followed: Followed,
         metrics: Metrics,
@@ -69,14 +71,27 @@ class Conversations:
         self.stuck = False  # some did not leave in time
         self.forget_drained = False  # what a stop cuts off is not for the next engine
 
-    def add(self, conversation_id: str, source: Source = "realtime") -> ConversationInfo:
+    def add(self, conversation_id: str) -> ConversationInfo:
         """Follow a conversation from now on. RefusedError: invalid, duplicate, draining, capacity, quarantined."""
         lease = self._lease(conversation_id)
         left = self._left.pop(conversation_id, None)
         past = left.note() if left else None
-        conversation = Conversation(conversation_id, source, self._metrics, self._on_change, past=past)
-        self._begin(conversation, lease)
+        conversation = Conversation(conversation_id, "realtime", self._metrics, self._on_change, past=past)
+        self._followed.added(conversation, moment_now())
+        self._begin(conversation, self._follow(conversation, lease), lease)
         return conversation.info
+
+    def open(self, opening: Opening, follow: Follow) -> tuple[Conversation, Lease]:
+        """Take a session that a peer has opened; `follow` keeps to it until its end. RefusedError as `add`.
+
+        What cancels `follow` is told as the message of its CancelledError: an EndReason.
+        """
+        lease = self._lease(opening.conversation_id, opening)
+        conversation = Conversation(
+            opening.conversation_id, "audiohook", self._metrics, self._on_change, session_id=opening.session_id
+        )
+        self._begin(conversation, follow(conversation, lease), lease)
+        return conversation, lease
 
     def begin_with(self, known: Sequence[Known], conversation_ids: Iterable[str]) -> None:
         """Resume what an earlier engine followed, then add what is not among it; who is refused has a line in the log."""
@@ -104,49 +119,52 @@ class Conversations:
         except RefusedError:
             self._followed.forget(known)
             raise
-        self._begin(
-            Conversation(
-                known.conversation_id, known.source, self._metrics, self._on_change, past=known.past, resumed=True
-            ),
-            lease,
+        conversation = Conversation(
+            known.conversation_id, known.source, self._metrics, self._on_change, past=known.past, resumed=True
         )
+        self._followed.added(conversation, moment_now())
+        self._begin(conversation, self._follow(conversation, lease), lease)
 
-    def _lease(self, conversation_id: str) -> Lease:
+    def _lease(self, conversation_id: str, opening: Opening | None = None) -> Lease:
         try:
-            if refusal := self._refusal(conversation_id):
+            if refusal := self._refusal(conversation_id, opening.session_id if opening else conversation_id):
                 raise refusal
             self._files.check(len(self._tasks))
-            return self._shards.lease(conversation_id, CHANNELS)
+            if opening is None:
+                return self._shards.lease(conversation_id, CHANNELS)
+            return self._shards.lease(
+                conversation_id,
+                opening.channels,
+                session_id=opening.session_id,
+                continues=opening.continues,
+                on_transcript=opening.on_transcript,
+            )
         except RefusedError as error:
             self._metrics.conversation_refused(error.reason)
             raise
 
-    def _begin(self, conversation: Conversation, lease: Lease) -> None:
-        conversation_id = conversation.conversation_id
-        self._live[conversation_id] = conversation
-        self._followed.added(conversation, moment_now())
+    def _begin(self, conversation: Conversation, following: Coroutine[Any, Any, None], lease: Lease) -> None:
+        self._live[conversation.key] = conversation
         task = asyncio.get_running_loop().create_task(
-            self._run(conversation, lease), name=f"conversation {conversation_id}"
+            self._run(conversation, following), name=f"conversation {conversation.key}"
         )
-        self._tasks[conversation_id] = task
-        task.add_done_callback(lambda _: self._leave(conversation, lease))
+        self._tasks[conversation.key] = task
+        task.add_done_callback(lambda _: self._leave(conversation, following, lease))
 
     async def kept(self) -> None:
         """Wait, for a short while, until all that was added is on the disk."""
         await self._followed.on_disk()
 
     async def remove(self, conversation_id: str) -> bool:
-        """Follow it no more; return once it has left. False where it is not followed."""
-        if conversation_id not in self._tasks:
-            return False
-        await self._cancel({conversation_id}, "removed")
-        return True
+        """Follow it no more, nor any session of it; return once it has left. False where it is not followed."""
+        keys = {each.key for each in self._live.values() if conversation_id in (each.key, each.conversation_id)}
+        await self._cancel(keys, "removed")
+        return bool(keys)
 
-    def fail(self, conversation_id: str, reason: EndReason = "error") -> None:
+    def fail(self, key: str, reason: EndReason = "error") -> None:
         """It can't be heard any more: it leaves for that reason, soon. Nothing where it is not followed."""
-        if conversation_id in self._tasks:
-            self._leaving.setdefault(conversation_id, reason)
-            self._tasks[conversation_id].cancel()
+        if key in self._tasks:
+            self._tasks[key].cancel(self._leaving.setdefault(key, reason))
 
     def list(self) -> Sequence[ConversationInfo]:
         """Those that left lately, then those followed now."""
@@ -159,8 +177,8 @@ class Conversations:
 
     @property
     def followed(self) -> Iterable[Conversation]:
-        """Those followed now."""
-        return self._live.values()
+        """Those of ours that are followed now."""
+        return (each for each in self._live.values() if each.session_id is None)
 
     async def drain(self, deadline: float) -> None:
         """Accept no more, let calls end until the deadline (loop time), then leave what is left. May be called again, to hurry."""
@@ -170,62 +188,55 @@ class Conversations:
             await asyncio.wait(self._tasks.values(), timeout=left_s)
         await self._cancel(set(self._tasks), "drained")
 
-    async def _cancel(self, conversation_ids: set[str], reason: EndReason) -> None:
-        tasks = [self._tasks[conversation_id] for conversation_id in conversation_ids]
-        for conversation_id, task in zip(conversation_ids, tasks, strict=True):
-            self._leaving.setdefault(conversation_id, reason)
-            task.cancel()
+    async def _cancel(self, keys: set[str], reason: EndReason) -> None:
+        tasks = [self._tasks[key] for key in keys]
+        for key, task in zip(keys, tasks, strict=True):
+            task.cancel(self._leaving.setdefault(key, reason))
         if tasks:
             _, stuck = await asyncio.wait(tasks, timeout=self._close_timeout_s)
             if stuck:
                 self.stuck = True
                 log.error("conversations did not leave in time", count=len(stuck))
 
-    def _refusal(self, conversation_id: str) -> RefusedError | None:
+    def _refusal(self, conversation_id: str, key: str) -> RefusedError | None:
         if self._draining:
             return RefusedError("draining", "the engine is stopping and takes no more conversations")
         if not CONVERSATION_ID.fullmatch(conversation_id):
             return RefusedError("invalid", "a conversation id is 1 to 128 of the characters A-Z a-z 0-9 _ -")
-        if conversation_id in self._tasks:
-            return RefusedError("duplicate", f"conversation {conversation_id} is followed already")
+        if key in self._tasks:
+            what = "conversation" if key == conversation_id else "session"
+            return RefusedError("duplicate", f"{what} {key} is followed already")
         return None
 
-    async def _run(self, conversation: Conversation, lease: Lease) -> None:
+    async def _run(self, conversation: Conversation, following: Coroutine[Any, Any, None]) -> None:
         """Follow one conversation to its end."""
         try:
-            await self._follow[conversation.source](conversation, lease)
+            await following
         except Exception as error:
             log.exception(
                 "conversation failed unexpectedly", conversation_id=conversation.conversation_id, exc_info=error
             )
-            self._leaving[conversation.conversation_id] = "error"
+            self._leaving[conversation.key] = "error"
 
-    def _leave(self, conversation: Conversation, lease: Lease) -> None:
+    def _leave(self, conversation: Conversation, following: Coroutine[Any, Any, None], lease: Lease) -> None:
         """Its task is done, or was cancelled before it began: it has left, and is listed while it is among the latest."""
-        conversation_id = conversation.conversation_id
+        key = conversation.key
+        following.close()
         lease.release()
-        reason = self._leaving.pop(conversation_id, "drained")
+        reason = self._leaving.pop(key, "drained")
         if not conversation.over:
-            conversation.end(reason, _SENTENCES[reason])
+            conversation.end(reason, SENTENCES[reason])
+        if conversation.session_id is None:
+            self._remember(conversation)
+        del self._tasks[key], self._live[key]
+        self._left[key] = conversation
+        if len(self._left) > KEPT:
+            del self._left[next(iter(self._left))]
+        log_leaving(conversation.info)
+
+    def _remember(self, conversation: Conversation) -> None:
+        """Keep one of ours on record where only a stop has cut it off; forget it where it is over."""
         if conversation.info.reason == "drained" and not self.forget_drained:
             self._followed.noted([conversation])
         else:
-            self._followed.left(conversation_id)
-        del self._tasks[conversation_id], self._live[conversation_id]
-        self._left[conversation_id] = conversation
-        if len(self._left) > KEPT:
-            del self._left[next(iter(self._left))]
-        _log_leaving(conversation.info)
-
-
-def _log_leaving(info: ConversationInfo) -> None:
-    write = log.warning if info.state == "failed" else log.info
-    write(
-        "conversation left",
-        conversation_id=info.conversation_id,
-        reason=info.reason,
-        message=info.message,
-        audio_ms=info.audio_ms,
-        gap_ms=info.gap_ms,
-        reconnects=info.reconnects,
-    )
+            self._followed.left(conversation.conversation_id)

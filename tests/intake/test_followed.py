@@ -145,7 +145,7 @@ async def test_which_are_kept_for_the_next_engine(tmp_path):
         ending.clear()
         async with engine(tmp_path) as (known, followed):
             assert known == []
-            calls = Conversations({"realtime": follow}, FakeShards(), followed, Metrics(), lambda _: None)
+            calls = Conversations(follow, FakeShards(), followed, Metrics(), lambda _: None)
             for name in ("ends", "removed", "failed", "cut-off"):
                 calls.add(name)
             await calls.kept()

@@ -46,7 +46,7 @@ class Set:
         self.metrics = Metrics()
         self.changes: list[ConversationInfo] = []
         self.conversations = Conversations(
-            {"realtime": self._follow}, self.shards, Followed(), self.metrics, self.changes.append
+            self._follow, self.shards, Followed(), self.metrics, self.changes.append
         )
 
     def _follow(self, conversation: Conversation, lease: Lease) -> Coroutine[Any, Any, None]:
@@ -135,7 +135,7 @@ async def test_a_follower_that_breaks_after_the_end_changes_nothing():
         conversation.end("no_voice", "none")
         raise OSError("late")
 
-    conversations = Conversations({"realtime": follow}, FakeShards(), Followed(), Metrics(), lambda _: None)
+    conversations = Conversations(follow, FakeShards(), Followed(), Metrics(), lambda _: None)
     conversations.add("a")
     await until(lambda: conversations.live == 0)
     assert conversations.list()[0].reason == "no_voice"
@@ -199,7 +199,7 @@ async def test_a_conversation_that_will_not_leave_is_not_waited_for(capfd):
             await let_go.wait()
 
     conversations = Conversations(
-        {"realtime": stubborn}, FakeShards(), Followed(), Metrics(), lambda _: None, close_timeout_s=0.01
+        stubborn, FakeShards(), Followed(), Metrics(), lambda _: None, close_timeout_s=0.01
     )
     conversations.add("a")
     await asyncio.sleep(0)
@@ -215,7 +215,7 @@ async def test_those_that_left_are_listed_up_to_a_number():
     async def follow(conversation: Conversation, _: Lease) -> None:
         conversation.end("ended", "over")
 
-    conversations = Conversations({"realtime": follow}, FakeShards(), Followed(), Metrics(), lambda _: None)
+    conversations = Conversations(follow, FakeShards(), Followed(), Metrics(), lambda _: None)
     for number in range(registry.KEPT + 5):
         conversations.add(f"c{number}")
     await until(lambda: conversations.live == 0)
@@ -261,7 +261,7 @@ async def test_one_that_is_followed_again_goes_on_where_its_audio_was():
         conversation.heard(16 * 5000)
         conversation.end("ended", "over")
 
-    conversations = Conversations({"realtime": follow}, FakeShards(), Followed(), Metrics(), lambda _: None)
+    conversations = Conversations(follow, FakeShards(), Followed(), Metrics(), lambda _: None)
     for _ in range(3):
         conversations.add("a")
         await until(lambda: conversations.live == 0)

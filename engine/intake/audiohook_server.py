@@ -1,0 +1,164 @@
+"""The AudioHook server: who may connect, on which path, and how many at once; each socket's life is `audiohook_call.py`'s.
+
+An upgrade is refused where it can't be meant for us (path, headers), where nobody vouches for it (401), and where sockets run out
+(503). It is not refused for want of capacity or because the engine is stopping: Genesys gives a call up whose upgrade fails, but
+tries again after a `disconnect`, so those are told to the session. Every refusal for a key's or a signature's sake comes at the
+same time after the connection. Sockets that have no session yet are bounded by closing the oldest of them.
+"""
+
+import asyncio
+from functools import partial
+from http import HTTPStatus
+from ipaddress import ip_address
+from time import monotonic, time
+from urllib.parse import urlsplit
+
+import structlog
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from engine.addresses import address_fault, host_and_port
+from engine.errors import ConfigError, UpgradeRefusedError
+from engine.genesys.audiohook.auth import Authenticator, Upgrade, authority_of
+from engine.intake.audiohook_call import AudioHookCall, Surroundings
+from engine.intake.audiohook_socket import CLOSE_S, MAX_BYTES, AudioHookSocket
+from engine.intake.half_open import HalfOpen
+from engine.intake.silent_websockets import SILENT
+from engine.options import AudioHookOptions
+from engine.tls import CertificateWatch
+
+ADDRESS = ("CUELINE_AUDIOHOOK_HOST", "CUELINE_AUDIOHOOK_PORT")
+CERTIFICATE = ("CUELINE_AUDIOHOOK_TLS_CERT", "CUELINE_AUDIOHOOK_TLS_KEY")
+INTERNAL = 1011
+REFUSAL_S = 0.5  # from the connection to a refusal, whatever is wrong
+LOGGED_EVERY_S = 1.0  # refusals can be had by the thousand; the metric counts them all
+
+log = structlog.get_logger(__name__)
+
+
+class AudioHookServer:
+    """Listens from `start` to `stop`; after that no task, socket or port of it remains."""
+
+    def __init__(self, options: AudioHookOptions, around: Surroundings, half_open: HalfOpen) -> None:
+        """ConfigError where the certificate or its key can't be used."""
+        self._options = options
+        self._around = around
+        self._half_open = half_open
+        self._authenticator = Authenticator.of(options)
+        cert, key = options.tls_cert, options.tls_key
+        self._tls = CertificateWatch(cert, key, CERTIFICATE) if cert and key else None
+        self._server: Server | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._calls: set[AudioHookCall] = set()
+        self._logged_s = 0.0
+
+    async def start(self) -> None:
+        """Listen. ConfigError where the address can't be had."""
+        serving = serve(
+            self._serve,
+            self._options.host,
+            self._options.port,
+            process_request=self._admit,
+            create_connection=partial(AudioHookSocket, self._half_open),
+            compression=None,
+            open_timeout=self._options.open_timeout_s,
+            ping_interval=None,  # the protocol has its own pings, of which the peer is the sender
+            close_timeout=CLOSE_S,
+            max_size=MAX_BYTES,
+            logger=SILENT,
+            server_header=None,
+            ssl=self._tls.context if self._tls else None,
+        )
+        try:
+            self._server = await serving
+        except OSError as error:
+            raise ConfigError([address_fault(ADDRESS, self._options.host, self._options.port, error)]) from error
+        if self._tls is not None:
+            self._watching = asyncio.create_task(self._tls.run(), name="AudioHook certificate")
+
+    async def stop(self) -> None:
+        """Close all sockets (1001) and the port. May be called again."""
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    def ask_to_reconnect(self) -> None:
+        """Ask all peers to open their sessions anew, elsewhere; for those that can."""
+        for call in self._calls:
+            call.ask_to_reconnect()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, also where port 0 was asked for."""
+        assert self._server is not None
+        return int(next(iter(self._server.sockets)).getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        """The connection URI for a peer on this network."""
+        scheme = "wss" if self._tls else "ws"
+        return f"{scheme}://{host_and_port(self._options.host, self.port)}{self._options.path}"
+
+    async def _serve(self, connection: ServerConnection) -> None:
+        """Keep to one socket; its fault is nobody else's."""
+        assert isinstance(connection, AudioHookSocket)
+        assert connection.identity is not None  # it was admitted
+        call = AudioHookCall(connection, connection.identity, self._around)
+        self._calls.add(call)
+        try:
+            await call.run()
+        except Exception as error:
+            self._around.metrics.audiohook_fault("internal")
+            log.exception("AudioHook session failed unexpectedly", exc_info=error)
+            await connection.leave(INTERNAL)
+        finally:
+            self._calls.discard(call)
+
+    # the upgrade
+
+    async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        """None where the socket may be opened."""
+        assert isinstance(connection, AudioHookSocket)
+        begun_s = monotonic()
+        target = urlsplit(request.path)
+        if not self._may_be_plain(connection):
+            return self._refuse(connection, HTTPStatus.FORBIDDEN, "address")
+        if target.path != self._options.path or target.netloc:
+            return self._refuse(connection, HTTPStatus.NOT_FOUND, "path")
+        try:
+            connection.identity = self._authenticator.check(self._upgrade(request), time())
+        except UpgradeRefusedError as refused:
+            await asyncio.sleep(max(0.0, begun_s + REFUSAL_S - monotonic()))
+            return self._refuse(connection, HTTPStatus(refused.status), refused.reason, str(refused))
+        if self._half_open.sockets > self._options.connections:
+            return self._refuse(connection, HTTPStatus.SERVICE_UNAVAILABLE, "connections")
+        return None
+
+    def _upgrade(self, request: Request) -> Upgrade:
+        """The request as the peer signed it, in front of our proxies."""
+        options = self._options
+        path, mark, query = request.path.partition("?")
+        hosts = request.headers.get_all("Host")
+        secure = self._tls is not None or bool(options.trusted_proxies)
+        return Upgrade(
+            target=f"{options.public_path or path}{mark}{query}",
+            authority=options.authority or authority_of(hosts[0] if hosts else "", secure=secure),
+            headers=tuple(request.headers.raw_items()),
+        )
+
+    def _may_be_plain(self, connection: ServerConnection) -> bool:
+        """Whether its audio has not crossed a network in clear, as far as we can know."""
+        if self._tls is not None:
+            return True
+        peer = ip_address(connection.remote_address[0].partition("%")[0])
+        address = getattr(peer, "ipv4_mapped", None) or peer
+        return address.is_loopback or any(address in network for network in self._options.trusted_proxies)
+
+    def _refuse(self, connection: ServerConnection, status: HTTPStatus, reason: str, message: str = "") -> Response:
+        self._around.metrics.audiohook_refused(reason)
+        if monotonic() - self._logged_s >= LOGGED_EVERY_S:
+            self._logged_s = monotonic()
+            log.warning("AudioHook connection refused", status=int(status), reason=reason, message=message)
+        return connection.respond(status, f"{status.phrase}\n")
