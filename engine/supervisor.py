@@ -74,7 +74,7 @@ class Supervisor:
         self._followed = Followed()
         self._retries = RetryBudget(options.genesys)
         self._conversations = Conversations(
-            {"realtime": self._follow},
+            {"realtime": self._follow} if options.genesys.credentials else {},
             self._pool,
             self._followed,
             self._metrics,

@@ -27,6 +27,10 @@ CLOSE_TIMEOUT_S = 5.0  # for what a cancelled conversation still has to do
 CHANNELS: tuple[Channel, ...] = ("external",)  # that a socket carries
 CONVERSATION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
+NO_CREDENTIALS = (
+    "conversations can't be followed by their id without credentials: set GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET"
+)
+
 # Why a conversation left that did not say so itself.
 _SENTENCES: dict[EndReason, str] = {
     "removed": "the conversation was removed on request",
@@ -70,8 +74,8 @@ class Conversations:
         self.forget_drained = False  # what a stop cuts off is not for the next engine
 
     def add(self, conversation_id: str, source: Source = "realtime") -> ConversationInfo:
-        """Follow a conversation from now on. RefusedError: invalid, duplicate, draining, capacity, quarantined."""
-        lease = self._lease(conversation_id)
+        """Follow a conversation from now on. RefusedError, with one of `_refusal`'s reasons or the lease's."""
+        lease = self._lease(conversation_id, source)
         left = self._left.pop(conversation_id, None)
         past = left.note() if left else None
         conversation = Conversation(conversation_id, source, self._metrics, self._on_change, past=past)
@@ -100,7 +104,7 @@ class Conversations:
     def resume(self, known: Known) -> None:
         """Follow what an earlier engine followed when it ended. RefusedError, and then it is forgotten."""
         try:
-            lease = self._lease(known.conversation_id)
+            lease = self._lease(known.conversation_id, known.source)
         except RefusedError:
             self._followed.forget(known)
             raise
@@ -111,9 +115,9 @@ class Conversations:
             lease,
         )
 
-    def _lease(self, conversation_id: str) -> Lease:
+    def _lease(self, conversation_id: str, source: Source) -> Lease:
         try:
-            if refusal := self._refusal(conversation_id):
+            if refusal := self._refusal(conversation_id, source):
                 raise refusal
             self._files.check(len(self._tasks))
             return self._shards.lease(conversation_id, CHANNELS)
@@ -181,11 +185,13 @@ class Conversations:
                 self.stuck = True
                 log.error("conversations did not leave in time", count=len(stuck))
 
-    def _refusal(self, conversation_id: str) -> RefusedError | None:
+    def _refusal(self, conversation_id: str, source: Source) -> RefusedError | None:
         if self._draining:
             return RefusedError("draining", "the engine is stopping and takes no more conversations")
         if not CONVERSATION_ID.fullmatch(conversation_id):
             return RefusedError("invalid", "a conversation id is 1 to 128 of the characters A-Z a-z 0-9 _ -")
+        if source not in self._follow:
+            return RefusedError("credentials", NO_CREDENTIALS)
         if conversation_id in self._tasks:
             return RefusedError("duplicate", f"conversation {conversation_id} is followed already")
         return None
