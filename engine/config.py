@@ -13,13 +13,22 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from engine.cgroup import processors
+from engine.config_audiohook import complete_audiohook, credential_faults
 from engine.config_faults import Fault, pydantic_faults
 from engine.config_layers import Draft, read_layers
 from engine.config_rules import complete_rules, complete_sinks, replace_rules, rule_faults
 from engine.errors import ConfigError
 from engine.genesys import regions
 from engine.model_manifest import embedded_model_path
-from engine.options import AdminOptions, EngineOptions, Options, RuleOptions, ShardOptions, SpeechOptions
+from engine.options import (
+    AdminOptions,
+    AudioHookOptions,
+    EngineOptions,
+    Options,
+    RuleOptions,
+    ShardOptions,
+    SpeechOptions,
+)
 
 DEFAULT_REGION = "mypurecloud.com"
 MAX_DEFAULT_SHARDS = 256
@@ -35,6 +44,7 @@ class LocalOptions(Options):
     speech: SpeechOptions
     shards: ShardOptions
     admin: AdminOptions
+    audiohook: AudioHookOptions
     state_dir: Path = Path("var")
 
 
@@ -62,10 +72,11 @@ def load(
     """Return the whole configuration, or raise ConfigError with every fault. `notice` hears of what was put right."""
     draft = read_layers(config_file, environ)
     _complete_local(draft)
+    complete_audiohook(draft)
     _complete_genesys(draft, notice)
     complete_rules(draft)
     complete_sinks(draft)
-    draft.faults += rule_faults(draft.raw)
+    draft.faults += [*credential_faults(draft.raw), *rule_faults(draft.raw)]
     return _checked(EngineOptions, draft, draft.raw)
 
 
@@ -73,6 +84,7 @@ def load_local(config_file: Path | None, environ: Mapping[str, str]) -> LocalOpt
     """Return the part that needs no platform, or raise ConfigError with every fault of that part."""
     draft = read_layers(config_file, environ)
     _complete_local(draft)
+    complete_audiohook(draft)
     return _checked(
         LocalOptions, draft, {name: draft.raw[name] for name in LocalOptions.model_fields if name in draft.raw}
     )

@@ -17,6 +17,8 @@ from pydantic_core import ErrorDetails
 from engine.options import (
     AdminOptions,
     AttributesSink,
+    AudioHookKey,
+    AudioHookOptions,
     DisconnectSink,
     EngineOptions,
     FileSink,
@@ -42,13 +44,15 @@ _NUMERIC = (
     *("greater_than", "greater_than_equal", "less_than_equal"),
 )
 _SHAPES = {"model_type": "must be a table", "dict_type": "must be a table", "tuple_type": "must be a list"}
-_SECRET = ("client_secret", "secret", "token")
+_SECRET = {"api_key", "client_secret", "secret", "token"}
+_MASKED = _SECRET | {"keys"}  # what stands where keys belong may be one
 _TABLES: dict[str, type[Options]] = {
     "genesys": GenesysOptions,
     "speech": SpeechOptions,
     "shards": ShardOptions,
     "admin": AdminOptions,
     "outbox": OutboxOptions,
+    "audiohook": AudioHookOptions,
 }
 _SINKS: dict[str, type[Options]] = {
     str(sink.model_fields["type"].default): sink
@@ -61,6 +65,10 @@ _PATTERNS = {
     r"^https?://[^\s/]+.*$": "an address that begins with http:// or https://",
     r"^(phrase|exact|regex|[A-Za-z_][\w.]*:[A-Za-z_][\w.]*)$": "phrase, exact, regex or module:callable",
     r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$": "module:callable",
+    r"^/[^\s?#]*$": "a path that begins with /, without query",
+    r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$": "an id as Genesys Cloud shows it: 8-4-4-4-12 hexadecimal digits",
+    r"^[A-Za-z0-9.\-\[\]:]+$": "a host's name or address, with its port where it is not 443",
+    r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$": "a language tag, such as en-US",
     r"^wss?://[^\s/]+.*$": "an address that begins with ws:// or wss://",
 }
 
@@ -110,7 +118,7 @@ def dotted(loc: Loc) -> str:
 
 
 def _shown(fault: Fault) -> str:
-    if fault.loc[-1] in _SECRET:
+    if not _MASKED.isdisjoint(fault.loc[-2:]):
         return "***"
     text = _written(fault.value)
     text = re.sub(r"//[^/@\s]*@", "//***@", text)  # an address may carry a password or a key
@@ -164,6 +172,8 @@ def _home(loc: Loc) -> tuple[Loc, type[Options]]:
             return ("sinks", index, *rest), _SINKS[tag]
         case ("rules", int(), _, *_):
             return loc, RuleOptions
+        case ("audiohook", "keys", int(), _, *_):
+            return loc, AudioHookKey
         case (str(table), _, *_) if table in _TABLES:
             return loc, _TABLES[table]
         case _:

@@ -19,7 +19,7 @@ from pydantic_settings import (
 
 from engine.config_faults import Fault, Loc, fault_lines
 
-# Environment name → place in the options. TARGET_KEYWORD and the webhook's two do more than fill one place.
+# Environment name → place in the options. TARGET_KEYWORD, the webhook's two and AUDIOHOOK_KEY do more than fill one place.
 ENVIRONMENT: dict[str, Loc] = {
     "GENESYS_CLIENT_ID": ("genesys", "client_id"),
     "GENESYS_CLIENT_SECRET": ("genesys", "client_secret"),
@@ -37,6 +37,14 @@ ENVIRONMENT: dict[str, Loc] = {
     "CUELINE_ADMIN_TOKEN": ("admin", "token"),
     "CUELINE_ADMIN_TLS_CERT": ("admin", "tls_cert"),
     "CUELINE_ADMIN_TLS_KEY": ("admin", "tls_key"),
+    "CUELINE_AUDIOHOOK_HOST": ("audiohook", "host"),
+    "CUELINE_AUDIOHOOK_PORT": ("audiohook", "port"),
+    "CUELINE_AUDIOHOOK_PATH": ("audiohook", "path"),
+    "CUELINE_AUDIOHOOK_TLS_CERT": ("audiohook", "tls_cert"),
+    "CUELINE_AUDIOHOOK_TLS_KEY": ("audiohook", "tls_key"),
+    "CUELINE_AUDIOHOOK_AUTHORITY": ("audiohook", "authority"),
+    "CUELINE_AUDIOHOOK_PUBLIC_PATH": ("audiohook", "public_path"),
+    "CUELINE_AUDIOHOOK_TRUSTED_PROXIES": ("audiohook", "trusted_proxies"),
     "CUELINE_STATE_DIR": ("state_dir",),
     "CUELINE_DRAIN_S": ("drain_s",),
     "CUELINE_LOG_LEVEL": ("log_level",),
@@ -44,12 +52,19 @@ ENVIRONMENT: dict[str, Loc] = {
 TARGET_KEYWORD = "TARGET_KEYWORD"
 WEBHOOK_URL = "CUELINE_WEBHOOK_URL"
 WEBHOOK_SECRET = "CUELINE_WEBHOOK_SECRET"  # noqa: S105 - a name, not a secret
-SECRETS = (
+AUDIOHOOK_KEY = {  # these make one of `audiohook.keys`
+    "CUELINE_AUDIOHOOK_API_KEY": "api_key",
+    "CUELINE_AUDIOHOOK_CLIENT_SECRET": "client_secret",
+    "CUELINE_AUDIOHOOK_ORGANIZATION_ID": "organization_id",
+}
+SECRETS = (  # each also as NAME_FILE: a file that holds it
     "GENESYS_CLIENT_SECRET",
     WEBHOOK_SECRET,
     "CUELINE_ADMIN_TOKEN",
-)  # each also as NAME_FILE: a file that holds it
-_LISTS = ("GENESYS_CONVERSATION_ID",)
+    "CUELINE_AUDIOHOOK_API_KEY",
+    "CUELINE_AUDIOHOOK_CLIENT_SECRET",
+)
+_LISTS = ("GENESYS_CONVERSATION_ID", "CUELINE_AUDIOHOOK_TRUSTED_PROXIES")
 
 
 @dataclass
@@ -93,7 +108,7 @@ def read_layers(config_file: Path | None, environ: Mapping[str, str]) -> Draft:
 
 def _environment(environ: Mapping[str, str]) -> tuple[dict[str, str], list[Fault]]:
     """Our names with their values. A blank one counts as not set; a blank TARGET_KEYWORD is kept, to be refused."""
-    names = (*ENVIRONMENT, WEBHOOK_URL, WEBHOOK_SECRET, TARGET_KEYWORD)
+    names = (*ENVIRONMENT, *AUDIOHOOK_KEY, WEBHOOK_URL, WEBHOOK_SECRET, TARGET_KEYWORD)
     values = {name: environ[name].strip() for name in names if name in environ}
     values = {name: value for name, value in values.items() if value or name == TARGET_KEYWORD}
     faults = []

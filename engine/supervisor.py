@@ -74,7 +74,7 @@ class Supervisor:
         self._followed = Followed()
         self._retries = RetryBudget(options.genesys)
         self._conversations = Conversations(
-            self._follow,
+            self._follow if options.genesys.credentials else None,
             self._pool,
             self._followed,
             self._metrics,

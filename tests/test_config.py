@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from engine.cgroup import processors
 from engine.config import CommandLine, load, load_listening, load_local
-from engine.config_layers import ENVIRONMENT
+from engine.config_layers import AUDIOHOOK_KEY, ENVIRONMENT
 from engine.errors import ConfigError
 from engine.genesys.regions import REGIONS
 from engine.model_manifest import embedded_model_path
@@ -436,6 +436,8 @@ def test_the_example_loads_as_it_stands_and_states_the_defaults() -> None:
         del tables["genesys"][table]
     for unset in ("token", "tls_cert", "tls_key"):
         del tables["admin"][unset]
+    for unset in ("tls_cert", "tls_key", "authority", "public_path"):
+        del tables["audiohook"][unset]
     del tables["speech"]["model_path"], tables["shards"]["count"]
     assert tables["speech"].pop("frames_per_chunk") == example.speech.chunk_frames, "the profile's, unless it is set"
     defaults = example.model_dump(mode="json")
@@ -458,7 +460,8 @@ def test_the_example_leaves_nothing_out() -> None:
         assert set(fields) <= set(tables[name]) if fields else True, name
     text = EXAMPLE.read_text(encoding="utf-8")
     assert all(
-        name in text for name in (*ENVIRONMENT, "TARGET_KEYWORD", "CUELINE_WEBHOOK_URL", "CUELINE_WEBHOOK_SECRET")
+        name in text
+        for name in (*ENVIRONMENT, *AUDIOHOOK_KEY, "TARGET_KEYWORD", "CUELINE_WEBHOOK_URL", "CUELINE_WEBHOOK_SECRET")
     )
 
 

@@ -8,6 +8,8 @@ from engine import options
 from engine.options import (
     AdminOptions,
     AttributesSink,
+    AudioHookKey,
+    AudioHookOptions,
     EngineOptions,
     GenesysOptions,
     LogSink,
@@ -129,6 +131,79 @@ def test_a_sinks_type_decides_its_class():
         adapter.validate_python({"name": "a", "type": "mail"})
 
 
+AUDIOHOOK_KEY = {"api_key": "key_1"}
+
+
+@pytest.mark.parametrize("api_key", ["a", "SGVsbG8sIEkgYW0gdGhlIEFQSSBrZXkh", "a-b_c+d/e", "abc=", "abc=="])
+def test_an_api_key_as_genesys_allows_it(api_key):
+    assert AudioHookKey(api_key=api_key).api_key.get_secret_value() == api_key
+
+
+@pytest.mark.parametrize("api_key", ["", "a b", "a===", "=a", "ä", "a\n", "a.b"])
+def test_other_api_keys_are_refused(api_key):
+    with pytest.raises(ValidationError, match="api_key"):
+        AudioHookKey(api_key=api_key)
+
+
+@pytest.mark.parametrize("secret", ["", "TXlTdXBl", "TXlTdXA=", "TXlTdXA", "TXlTdQ==", "TXlTdQ"])
+def test_a_client_secret_is_base64_with_or_without_padding(secret):
+    assert AudioHookKey(**AUDIOHOOK_KEY, client_secret=secret).client_secret.get_secret_value() == secret
+
+
+@pytest.mark.parametrize("secret", ["T", "TXlTd", "TXlTdQ=", "TXlTdXA==", "TX-_", "TXlTdXBl\n", "====", "TXlTdXBl="])
+def test_a_secret_that_is_no_base64_is_refused(secret):
+    with pytest.raises(ValidationError, match="must be base64"):
+        AudioHookKey(**AUDIOHOOK_KEY, client_secret=secret)
+
+
+def test_an_organization_is_an_id():
+    organization_id = "D7934305-0972-4844-938e-9060eef73d05"
+    assert AudioHookKey(**AUDIOHOOK_KEY, organization_id=organization_id).organization_id == organization_id
+    for wrong in ("", "acme", organization_id[:-1], f"{organization_id}\n"):
+        with pytest.raises(ValidationError, match="organization_id"):
+            AudioHookKey(**AUDIOHOOK_KEY, organization_id=wrong)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.9", "::1", "localhost"])
+def test_on_loopback_audiohook_needs_neither_certificate_nor_proxy(host):
+    assert AudioHookOptions(host=host, keys=(AUDIOHOOK_KEY,)).on_loopback
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "voice.example"])
+def test_beyond_loopback_it_needs_one_of_them(host):
+    with pytest.raises(
+        ValidationError, match="set CUELINE_AUDIOHOOK_TLS_CERT and CUELINE_AUDIOHOOK_TLS_KEY, or CUELINE_A"
+    ):
+        AudioHookOptions(host=host, keys=(AUDIOHOOK_KEY,))
+    assert not AudioHookOptions(host=host).on_loopback  # without a key nothing listens
+    assert AudioHookOptions(host=host, keys=(AUDIOHOOK_KEY,), tls_cert="c.pem", tls_key="k.pem")
+    assert AudioHookOptions(host=host, keys=(AUDIOHOOK_KEY,), trusted_proxies=("10.0.0.0/8",))
+
+
+def test_certificate_and_key_go_together_and_keys_stand_once():
+    for half in ({"tls_cert": "c.pem"}, {"tls_key": "k.pem"}):
+        with pytest.raises(ValidationError, match="go together"):
+            AudioHookOptions(**half)
+    with pytest.raises(ValidationError, match="two keys have the same api_key"):
+        AudioHookOptions(keys=(AUDIOHOOK_KEY, AUDIOHOOK_KEY | {"client_secret": "TXlTdXBl"}))
+
+
+@pytest.mark.parametrize("path", ["", "a", "/a?b=c", "/a#b", "/a b"])
+def test_a_path_is_a_path(path):
+    for name in ("path", "public_path"):
+        with pytest.raises(ValidationError, match=name):
+            AudioHookOptions(**{name: path})
+
+
+def test_languages_that_are_served():
+    served = AudioHookOptions(languages=("en-US", "es"))
+    assert [served.transcribes(language) for language in ("en-US", "EN-gb", "en", "es-419", "fr-FR", "", None)] == [
+        *(True, True, True, True),
+        *(False, False, False),
+    ]
+    assert not AudioHookOptions(transcripts=False).transcribes("en-US")
+
+
 @pytest.mark.parametrize("url", ["ftp://h", "http://", "h", "http:// h", "http:///path"])
 def test_addresses_need_scheme_and_host(url):
     with pytest.raises(ValidationError, match="url"):
@@ -139,6 +214,8 @@ def test_secrets_do_not_show():
     genesys = GenesysOptions(**GENESYS)
     webhook = WebhookSink(name="w", url="http://h/x", secret="very-secret")
     assert "very-secret" not in f"{genesys!r} {genesys} {webhook!r} {genesys.model_dump_json()}"
+    audiohook = AudioHookOptions(keys=({"api_key": "very-secret", "client_secret": "very+secret="},))
+    assert "very" not in f"{audiohook!r} {audiohook} {audiohook.model_dump_json()}"
 
 
 @pytest.mark.parametrize("missing", ["client_id", "client_secret"])

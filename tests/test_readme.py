@@ -10,7 +10,7 @@ import typer.main
 
 from engine.cli import app
 from engine.commands.command import Command
-from engine.config_layers import ENVIRONMENT, SECRETS, TARGET_KEYWORD, WEBHOOK_SECRET, WEBHOOK_URL
+from engine.config_layers import AUDIOHOOK_KEY, ENVIRONMENT, SECRETS, TARGET_KEYWORD, WEBHOOK_SECRET, WEBHOOK_URL
 from engine.metrics import Metrics
 from engine.options import RuleOptions
 from tests.chaos.kinds import KINDS
@@ -32,7 +32,7 @@ def console_lines() -> list[str]:
 
 
 def test_every_environment_name_is_in_the_table_and_no_other() -> None:
-    wanted = {*ENVIRONMENT, TARGET_KEYWORD, WEBHOOK_URL, WEBHOOK_SECRET}
+    wanted = {*ENVIRONMENT, *AUDIOHOOK_KEY, TARGET_KEYWORD, WEBHOOK_URL, WEBHOOK_SECRET}
     assert table_names(r"(GENESYS|CUELINE|VOSK|TARGET)_[A-Z_]+") == wanted
     assert all(f"`{name}_FILE`" in README for name in SECRETS)
 

@@ -83,6 +83,20 @@ async def test_a_call_from_its_socket_to_the_webhook(tmp_path):
     assert [line["event"] for line in logs if line["event"] in order] == order
 
 
+async def test_without_credentials_it_serves_audiohook_alone(tmp_path):
+    nothing = {"GENESYS_CLIENT_ID": "", "GENESYS_CLIENT_SECRET": ""}
+    settings = options(tmp_path, **nothing, CUELINE_AUDIOHOOK_API_KEY="key", CUELINE_AUDIOHOOK_PORT="0")
+    with capture_logs() as logs:
+        async with up(settings) as (_, _life, http):
+            async with http.post("/v1/conversations", json={"conversation_id": "a"}) as response:
+                assert response.status == 409
+                body = await response.json()
+            assert body["reason"] == "credentials"
+            assert "GENESYS_CLIENT_ID" in body["detail"]
+            assert await listed(http) == {}
+    assert not [line for line in logs if line["event"] == "Platform process started."]
+
+
 @pytest.mark.parametrize(
     ("environment", "error"),
     [

@@ -13,7 +13,7 @@ RETRY_AFTER_S = 5
 MAX_BODY_BYTES = 16 * 1024
 
 # Status of each reason of RefusedError; those not named here may pass: 503 with Retry-After.
-_REFUSED = {"duplicate": 409, "quarantined": 409, "invalid": 400}
+_REFUSED = {"duplicate": 409, "quarantined": 409, "invalid": 400, "credentials": 409}
 
 _DETAILS = {
     404: "there is nothing at this address; GET / lists the addresses",

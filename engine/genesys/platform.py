@@ -36,18 +36,20 @@ ATTEMPTS_WORTH = 3  # a request, with its look-up and repetitions, may take so m
 PAUSE_BASE_S = 0.1
 PAUSE_MAX_S = 10.0
 CLOSE_GRACE_S = 2.0
+NO_CREDENTIALS = "No credentials for the platform API: set GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET"
 
 
 class PlatformClient:
-    """Tokens, checks and actions. `start` before, `close` after; or `async with`."""
+    """Tokens, checks and actions. `start` before, `close` after; or `async with`.
+
+    Without credentials it starts nothing, and every request is a PlatformError that says what to set.
+    """
 
     def __init__(self, options: GenesysOptions) -> None:
-        self._configure = Configure(
-            options.login_url,
-            options.api_url,
-            options.client_id,
-            options.client_secret,
-            options.request_timeout_s,
+        self._configure = (
+            Configure(options.login_url, options.api_url, *options.credentials, options.request_timeout_s)
+            if options.credentials
+            else None
         )
         self._timeout_s = ATTEMPTS_WORTH * options.request_timeout_s
         self._link: PlatformLink | None = None
@@ -73,7 +75,8 @@ class PlatformClient:
 
     async def start(self) -> None:
         """Start the platform process and wait until it can serve; PlatformError."""
-        await self._usable_link()
+        if self._configure is not None:
+            await self._usable_link()
 
     async def close(self, grace_s: float = CLOSE_GRACE_S) -> None:
         """Take no more requests, let pending ones end for so long, end the process. May be called twice."""
@@ -129,12 +132,14 @@ class PlatformClient:
         async with self._starting:
             if self._closed:
                 raise PlatformError("The platform client is closed", happened="no")
+            if self._configure is None:
+                raise PlatformError(NO_CREDENTIALS, happened="no")
             if self._link is None or not self._link.usable:
-                await self._replace()
+                await self._replace(self._configure)
             assert self._link is not None
             return self._link
 
-    async def _replace(self) -> None:
+    async def _replace(self, configure: Configure) -> None:
         """End the process that failed, if there is one, and start another."""
         if (failed := self._link) is not None:
             log.warning("Platform process is replaced.", pid=failed.pid)
@@ -144,7 +149,7 @@ class PlatformClient:
             self._delay()
         await asyncio.sleep(self._not_before_s - time.monotonic())
         try:
-            self._link = await PlatformLink.start(self._configure, self._on_note)
+            self._link = await PlatformLink.start(configure, self._on_note)
         except PlatformError:
             self._delay()
             raise

@@ -37,17 +37,21 @@ CLOSE_TIMEOUT_S = 5.0  # for what a cancelled conversation still has to do
 CHANNELS: tuple[Channel, ...] = ("external",)  # that a socket of ours carries
 CONVERSATION_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
+NO_CREDENTIALS = (
+    "conversations can't be followed by their id without credentials: set GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET"
+)
+
 Follow = Callable[[Conversation, Lease], Coroutine[Any, Any, None]]
 
 log = structlog.get_logger(__name__)
 
 
 class Conversations:
-    """Followed conversations by key. `follow` follows one of ours to its end on the lease that it is given."""
+    """Followed conversations by key. `follow` follows one of ours to its end on its lease; None where we can ask for none."""
 
     def __init__(
         self,
-        follow: Follow,
+        follow: Follow | None,
         shards: Shards,
         followed: Followed,
         metrics: Metrics,
@@ -72,13 +76,12 @@ class Conversations:
         self.forget_drained = False  # what a stop cuts off is not for the next engine
 
     def add(self, conversation_id: str) -> ConversationInfo:
-        """Follow a conversation from now on. RefusedError: invalid, duplicate, draining, capacity, quarantined."""
+        """Follow a conversation from now on. RefusedError, with one of `_refusal`'s reasons or the lease's."""
         lease = self._lease(conversation_id)
         left = self._left.pop(conversation_id, None)
         past = left.note() if left else None
         conversation = Conversation(conversation_id, "realtime", self._metrics, self._on_change, past=past)
-        self._followed.added(conversation, moment_now())
-        self._begin(conversation, self._follow(conversation, lease), lease)
+        self._begin_ours(conversation, lease)
         return conversation.info
 
     def open(self, opening: Opening, follow: Follow) -> tuple[Conversation, Lease]:
@@ -122,12 +125,11 @@ class Conversations:
         conversation = Conversation(
             known.conversation_id, known.source, self._metrics, self._on_change, past=known.past, resumed=True
         )
-        self._followed.added(conversation, moment_now())
-        self._begin(conversation, self._follow(conversation, lease), lease)
+        self._begin_ours(conversation, lease)
 
     def _lease(self, conversation_id: str, opening: Opening | None = None) -> Lease:
         try:
-            if refusal := self._refusal(conversation_id, opening.session_id if opening else conversation_id):
+            if refusal := self._refusal(conversation_id, opening):
                 raise refusal
             self._files.check(len(self._tasks))
             if opening is None:
@@ -142,6 +144,11 @@ class Conversations:
         except RefusedError as error:
             self._metrics.conversation_refused(error.reason)
             raise
+
+    def _begin_ours(self, conversation: Conversation, lease: Lease) -> None:
+        assert self._follow is not None  # or it was refused
+        self._followed.added(conversation, moment_now())
+        self._begin(conversation, self._follow(conversation, lease), lease)
 
     def _begin(self, conversation: Conversation, following: Coroutine[Any, Any, None], lease: Lease) -> None:
         self._live[conversation.key] = conversation
@@ -198,14 +205,16 @@ class Conversations:
                 self.stuck = True
                 log.error("conversations did not leave in time", count=len(stuck))
 
-    def _refusal(self, conversation_id: str, key: str) -> RefusedError | None:
+    def _refusal(self, conversation_id: str, opening: Opening | None) -> RefusedError | None:
         if self._draining:
             return RefusedError("draining", "the engine is stopping and takes no more conversations")
         if not CONVERSATION_ID.fullmatch(conversation_id):
             return RefusedError("invalid", "a conversation id is 1 to 128 of the characters A-Z a-z 0-9 _ -")
+        if opening is None and self._follow is None:
+            return RefusedError("credentials", NO_CREDENTIALS)
+        key = opening.session_id if opening else conversation_id
         if key in self._tasks:
-            what = "conversation" if key == conversation_id else "session"
-            return RefusedError("duplicate", f"{what} {key} is followed already")
+            return RefusedError("duplicate", f"{'session' if opening else 'conversation'} {key} is followed already")
         return None
 
     async def _run(self, conversation: Conversation, following: Coroutine[Any, Any, None]) -> None:
@@ -221,7 +230,7 @@ class Conversations:
     def _leave(self, conversation: Conversation, following: Coroutine[Any, Any, None], lease: Lease) -> None:
         """Its task is done, or was cancelled before it began: it has left, and is listed while it is among the latest."""
         key = conversation.key
-        following.close()
+        following.close()  # for one that was never awaited
         lease.release()
         reason = self._leaving.pop(key, "drained")
         if not conversation.over:

@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, StringConstraints, field_validator, model_validator
 
-from engine.options.base import Options, Positive
+from engine.options.base import Options, Positive, on_loopback
 
 API_KEY = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 # Base64 with or without padding, as Genesys takes it; empty: requests are not signed.
@@ -45,7 +45,7 @@ class AudioHookKey(Options):
 class AudioHookOptions(Options):
     """The AudioHook server. It runs where there is a key."""
 
-    host: str = Field("127.0.0.1", min_length=1)
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(8443, ge=0, le=65_535, description="0 picks a free port (printed at start).")
     path: UrlPath = Field("/api/v1/audiohook/ws", description="Path of the connection URI, as it arrives here.")
     keys: tuple[AudioHookKey, ...] = Field((), description="Who may connect; without a key the server does not run.")
@@ -81,10 +81,21 @@ class AudioHookOptions(Options):
     def _closed_to_strangers(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("CUELINE_AUDIOHOOK_TLS_CERT and CUELINE_AUDIOHOOK_TLS_KEY go together; set both or none")
+        if self.keys and not self.on_loopback and self.tls_cert is None and not self.trusted_proxies:
+            raise ValueError(
+                f"CUELINE_AUDIOHOOK_HOST = {self.host} can be reached from other machines: set CUELINE_AUDIOHOOK_TLS_CERT "
+                "and CUELINE_AUDIOHOOK_TLS_KEY, or CUELINE_AUDIOHOOK_TRUSTED_PROXIES to the proxy that ends TLS in front, "
+                "or listen on 127.0.0.1"
+            )
         keys = [key.api_key.get_secret_value() for key in self.keys]
         if len(set(keys)) < len(keys):
             raise ValueError("two keys have the same api_key; each stands once")
         return self
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return on_loopback(self.host)
 
     def transcribes(self, language: str | None) -> bool:
         """Whether a session that asks for this language gets transcripts."""

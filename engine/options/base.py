@@ -1,6 +1,7 @@
 """What all options are made of: the frozen base class and the kinds of text and number that several parts share."""
 
 import re
+from ipaddress import ip_address
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -14,6 +15,14 @@ Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 Positive = Annotated[float, Field(gt=0)]
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+.*$")]
 SocketUrl = Annotated[str, StringConstraints(pattern=r"^wss?://[^\s/]+.*$")]
+
+
+def on_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens there."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def public_url(url: str) -> str:

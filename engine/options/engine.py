@@ -1,13 +1,12 @@
 """The rest of the parts, and the whole configuration."""
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from engine.options.audiohook import AudioHookOptions
-from engine.options.base import Options, Positive
+from engine.options.base import Options, Positive, on_loopback
 from engine.options.genesys import GenesysOptions
 from engine.options.rules import RuleOptions
 from engine.options.sinks import SinkOptions
@@ -49,10 +48,7 @@ class AdminOptions(Options):
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return on_loopback(self.host)
 
     @field_validator("token")
     @classmethod

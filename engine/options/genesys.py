@@ -6,10 +6,10 @@ from engine.options.base import ConversationId, HttpUrl, Options, Positive, Sock
 
 
 class GenesysOptions(Options):
-    """Where Genesys Cloud is and who we are there."""
+    """Where Genesys Cloud is and who we are there. Without credentials nothing is asked of it: calls come by AudioHook."""
 
-    client_id: str = Field(min_length=1, description="OAuth client id (client credentials grant).")
-    client_secret: SecretStr = Field(min_length=1, description="OAuth client secret.")
+    client_id: str | None = Field(None, min_length=1, description="OAuth client id (client credentials grant).")
+    client_secret: SecretStr | None = Field(None, min_length=1, description="OAuth client secret.")
     region: str = Field("mypurecloud.com", description="Region's domain.")
     login_url: HttpUrl = Field(description="OAuth server; default https://login.<region>.")
     api_url: HttpUrl = Field(description="Platform API; default https://api.<region>.")
@@ -32,3 +32,10 @@ class GenesysOptions(Options):
     ping_interval_s: Positive = Field(
         15.0, description="WebSocket ping period; a peer that misses one whole period is dropped."
     )
+
+    @property
+    def credentials(self) -> tuple[str, SecretStr] | None:
+        """Client id and secret, where both are set."""
+        if self.client_id is None or self.client_secret is None:
+            return None
+        return self.client_id, self.client_secret

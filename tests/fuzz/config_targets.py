@@ -12,7 +12,7 @@ from engine.commands.signing import signed_headers, signing_key
 from engine.commands.targets import stays_inside
 from engine.commands.webhook import _url_of
 from engine.config_faults import MOST_CHARACTERS
-from engine.config_layers import ENVIRONMENT, SECRETS, TARGET_KEYWORD, WEBHOOK_SECRET, WEBHOOK_URL
+from engine.config_layers import AUDIOHOOK_KEY, ENVIRONMENT, SECRETS, TARGET_KEYWORD, WEBHOOK_SECRET, WEBHOOK_URL
 from engine.errors import ConfigError, ModelError
 from engine.model_manifest import load_manifest
 from engine.options import WebhookSink
@@ -23,7 +23,14 @@ ROOT = Path(__file__).resolve().parents[2]
 CLIENT = {"GENESYS_CLIENT_ID": "fuzz", "GENESYS_CLIENT_SECRET": "hush-hush-7391"}
 MOST_LINES = 8
 NO_HOSTS = [ipaddress.ip_network(text) for text in ("0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4")]
-NAMES = (*ENVIRONMENT, TARGET_KEYWORD, WEBHOOK_URL, WEBHOOK_SECRET, *(f"{name}_FILE" for name in SECRETS))
+NAMES = (
+    *ENVIRONMENT,
+    TARGET_KEYWORD,
+    WEBHOOK_URL,
+    WEBHOOK_SECRET,
+    *(f"{name}_FILE" for name in SECRETS),
+    *AUDIOHOOK_KEY,
+)
 
 
 def file(data: bytes) -> None:

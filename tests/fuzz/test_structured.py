@@ -94,6 +94,8 @@ TABLES = {
     "[speech]": ["model_path", "profile", "beam", "background_words", "vad_mode", "decoding"],
     "[shards]": ["count", "slots"],
     "[admin]": ["host", "port"],
+    "[audiohook]": ["host", "path", "keys", "tls_cert", "trusted_proxies", "languages"],
+    "[[audiohook.keys]]": ["api_key", "client_secret", "organization_id"],
     "[outbox]": ["capacity"],
     "[[rules]]": ["name", "phrases", "match", "hear", "min_confidence", "channel", "sinks", "fire_on"],
     "[[sinks]]": ["name", "type", "url", "secret", "path", "attributes", "queue_id", "entry_point", "timeout_s"],

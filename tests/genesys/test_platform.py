@@ -216,3 +216,14 @@ def test_it_works_on_both_loops(loop):
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop if loop == "uvloop" else None) as runner:
         runner.run(use())
+
+
+async def test_without_credentials_nothing_is_started_and_every_request_says_what_to_set(cloud):
+    async with PlatformClient(genesys_options(cloud, client_id=None, client_secret=None)) as client:
+        assert client.pid is None
+        for request in (client.token(), client.check("a"), client.disconnect("a", "customer")):
+            with pytest.raises(PlatformError, match="set GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET") as caught:
+                await request
+            assert caught.value.happened == "no"
+        assert client.pid is None
+    assert cloud.requests == []

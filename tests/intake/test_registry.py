@@ -109,6 +109,17 @@ async def test_the_same_conversation_twice_is_refused_until_it_has_ended():
         assert len(made.conversations.list()) == 1
 
 
+async def test_where_nothing_follows_a_source_its_conversations_are_refused():
+    metrics, shards = Metrics(), FakeShards()
+    conversations = Conversations(None, shards, Followed(), metrics, lambda _: None)
+    with pytest.raises(RefusedError, match="set GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET") as caught:
+        conversations.add("a")
+    assert caught.value.reason == "credentials"
+    assert shards.leases == []
+    labels = {"reason": "credentials"}
+    assert metrics.registry.get_sample_value("cueline_conversations_refused_total", labels) == 1
+
+
 @pytest.mark.parametrize("bad", ["", "a b", "../x", "a\n", "ä", "a" * 129])
 async def test_an_id_that_is_none_is_refused(bad):
     async with followed() as made:

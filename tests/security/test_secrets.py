@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from engine import options
 from engine.config_faults import _SECRET
-from engine.config_layers import ENVIRONMENT, SECRETS, WEBHOOK_SECRET
+from engine.config_layers import AUDIOHOOK_KEY, ENVIRONMENT, SECRETS, WEBHOOK_SECRET
 from engine.genesys.platform_messages import Configure, platform_codec
 from engine.options import GenesysOptions, Options
 from tests.support.engine import done
@@ -24,6 +24,7 @@ MARK = "hush-hush"
 TOKEN = f"{MARK}-admin-token"
 CLIENT_SECRET = f"{MARK}-client-secret"
 SIGNING_KEY = f"{MARK}-signing-key"
+HOOK_SECRET = "hushhushhush"  # base64 has no dash
 NOBODY = {
     "GENESYS_LOGIN_URL": f"http://user:{MARK}@127.0.0.1:9/?key={MARK}",
     "GENESYS_API_URL": f"http://user:{MARK}@127.0.0.1:9/?key={MARK}",
@@ -36,6 +37,9 @@ MARKED = NOBODY | {
     "CUELINE_ADMIN_PORT": "0",
     "CUELINE_WEBHOOK_URL": f"http://user:{MARK}@127.0.0.1:9/hooks/{MARK}?key={MARK}",
     "CUELINE_WEBHOOK_SECRET": SIGNING_KEY,
+    "CUELINE_AUDIOHOOK_API_KEY": f"{MARK}-api-key",
+    "CUELINE_AUDIOHOOK_CLIENT_SECRET": HOOK_SECRET,
+    "CUELINE_AUDIOHOOK_PORT": "0",
     "CUELINE_LOG_LEVEL": "debug",
 }
 
@@ -50,9 +54,10 @@ def secret_fields() -> Iterator[tuple[type[Options], str]]:
 
 def test_every_secret_setting_is_masked_in_faults_and_can_come_from_a_file() -> None:
     found = {name for _, name in secret_fields()}
-    assert found == {"client_secret", "secret", "token"}
+    assert found == {"api_key", "client_secret", "secret", "token"}
     assert found <= set(_SECRET)
     named = {name for name, place in ENVIRONMENT.items() if place[-1] in found} | {WEBHOOK_SECRET}
+    named |= {name for name, field in AUDIOHOOK_KEY.items() if field in found}
     assert named == set(SECRETS)
 
 
@@ -70,6 +75,10 @@ def test_every_secret_setting_is_masked_in_faults_and_can_come_from_a_file() -> 
         {"CUELINE_ADMIN_TLS_CERT": "/no/such.pem"},
         {"CUELINE_ADMIN_TLS_CERT": "/no/such.pem", "CUELINE_ADMIN_TLS_KEY": "/no/such.key"},
         {"VOSK_MODEL_PATH": "/no/such/model"},
+        {"CUELINE_AUDIOHOOK_API_KEY": f"{MARK}!"},
+        {"CUELINE_AUDIOHOOK_API_KEY": "", "CUELINE_AUDIOHOOK_ORGANIZATION_ID": MARK},
+        {"CUELINE_AUDIOHOOK_CLIENT_SECRET": f"{MARK}-client-secret"},
+        {"CUELINE_AUDIOHOOK_HOST": "0.0.0.0"},
     ],
     ids="+".join,
 )
@@ -79,6 +88,18 @@ async def test_a_wrong_configuration(wrong: dict[str, str], tmp_path: Path) -> N
         code, out, err = await done(*words, environment=environment, cwd=tmp_path)
         assert code in (1, 2), (words, out, err)
         assert MARK not in out + err, words
+        assert HOOK_SECRET not in out + err, words
+
+
+@pytest.mark.parametrize(
+    "keys", [f'"{MARK}"', f'["{MARK}"]', f'{{ api_key = "{MARK}" }}', f'[{{ api_key = ["{MARK}"] }}]']
+)
+async def test_audiohook_keys_of_a_wrong_type_in_the_file(keys: str, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text(f"[audiohook]\nkeys = {keys}\n")
+    code, out, err = await done("run", "--config", "c.toml", cwd=tmp_path)
+    assert code == 2
+    assert "audiohook.keys" in err
+    assert MARK not in out + err
 
 
 async def test_secrets_of_a_wrong_type_in_the_file(tmp_path: Path) -> None:
@@ -86,6 +107,7 @@ async def test_secrets_of_a_wrong_type_in_the_file(tmp_path: Path) -> None:
         f'[genesys]\nclient_id = "a"\nclient_secret = ["{MARK}"]\n[admin]\ntoken = {{ value = "{MARK}" }}\n'
         f'[[sinks]]\nname = "a"\ntype = "webhook"\nurl = "http://127.0.0.1/{MARK}"\nsecret = ["{MARK}"]\nsecrets = "{MARK}"\n'
         f'allow_addresses = ["{MARK}"]\n'
+        f'[audiohook]\nkeys = ["{MARK}"]\n'
     )
     code, out, err = await done("run", "--config", "c.toml", cwd=tmp_path)
     assert code == 2
@@ -98,6 +120,7 @@ async def test_a_doctor_that_is_content_shows_no_secret_either(tmp_path: Path) -
         _, out, err = await done(*words, environment=MARKED, cwd=tmp_path)
         assert "credentials" in out
         assert MARK not in out + err
+        assert HOOK_SECRET not in out + err
 
 
 def test_options_and_messages_show_no_secret_in_any_form() -> None:
@@ -133,6 +156,7 @@ def test_the_source_opens_a_secret_only_where_it_is_used() -> None:
         "admin/guard.py": 1,
         "commands/webhook.py": 1,
         "genesys/platform_access.py": 2,
+        "options/audiohook.py": 3,
         "options/engine.py": 1,
         "packets.py": 1,
     }
