@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from engine.audiohook_metrics import AudioHookMetrics
 from engine.shard_metrics import ShardCollector, ShardReading
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -53,19 +54,7 @@ class Metrics:
         )
         for reason in get_args(AdminRefusal):
             self._admin_refused.labels(reason)
-        self._audiohook_refused = self._counter(
-            "cueline_audiohook_connections_refused", "AudioHook connections that were refused.", ["reason"]
-        )
-        self._audiohook_faults = self._counter(
-            "cueline_audiohook_faults", "AudioHook sessions that broke the protocol, by how.", ["fault"]
-        )
-        self._audiohook_probes = self._counter("cueline_audiohook_probes", "AudioHook connection probes answered.", [])
-        self._audiohook_sockets = self._gauge(
-            "cueline_audiohook_sockets", "AudioHook sockets, those without a session among them.", []
-        )
-        self._backlog = self._gauge(
-            "cueline_audio_backlog_seconds", "Audio of bursts that waits for room in the rings, all calls together.", []
-        )
+        self.audiohook = AudioHookMetrics(self.registry)
         self._spotted = self._counter("cueline_phrases_spotted", "Phrases spotted, repeats left out.", ["rule"])
         self._commands = self._counter("cueline_commands", "Commands by sink and outcome.", ["sink", "outcome"])
         self._spot_latency = Histogram(
@@ -135,23 +124,6 @@ class Metrics:
     def admin_refused(self, reason: AdminRefusal) -> None:
         """A request to the admin API, or a connection, was refused."""
         self._admin_refused.labels(reason).inc()
-
-    def audiohook_refused(self, reason: str) -> None:
-        """A connection was refused: `AuthFault`, address, path, connections, half_open."""
-        self._audiohook_refused.labels(reason).inc()
-
-    def audiohook_fault(self, fault: str) -> None:
-        """A session broke the protocol: `Fault` of genesys.audiohook.states, media, peer, not_reading, internal."""
-        self._audiohook_faults.labels(fault).inc()
-
-    def audiohook_probed(self) -> None:
-        """A connection probe was answered."""
-        self._audiohook_probes.inc()
-
-    def audiohook_from(self, sockets: Callable[[], float], backlog_s: Callable[[], float]) -> None:
-        """Where to ask, at scrape time, for the sockets open and the audio that waits."""
-        self._audiohook_sockets.set_function(sockets)
-        self._backlog.set_function(backlog_s)
 
     def phrase_spotted(self, rule: str) -> None:
         """A phrase was spotted for the first time."""

@@ -25,8 +25,10 @@ from engine.commands.outbox_rows import TABLES
 from engine.commands.rules import Rules
 from engine.commands.sinks import open_sinks
 from engine.genesys.platform import PlatformClient
-from engine.intake.conversation import Conversation, ConversationInfo, Lease
+from engine.intake.audiohook_server import AudioHookServer
+from engine.intake.conversation import Conversation, ConversationInfo
 from engine.intake.followed import FOLLOWED_TABLES, Followed
+from engine.intake.ports import Lease
 from engine.intake.realtime_client import RealtimeConversation
 from engine.intake.registry import Conversations
 from engine.intake.retry_budget import RetryBudget
@@ -40,6 +42,7 @@ from engine.state_file import StateFile
 CLOSING_SHARE = 0.4  # of the drain time is kept for rings, workers and commands
 WORKERS_SHARE = 0.5  # of what is left once the calls are gone is kept for workers and commands
 MIN_CLOSING_S = 2.0
+TOLD = ("rule", "phrase", "confidence", "fired_on", "phrase_end_ms")  # of a spotted phrase, to who reads events
 MIN_WORKERS_S = 0.5
 
 log = structlog.get_logger(__name__)
@@ -80,6 +83,11 @@ class Supervisor:
             self._metrics,
             self._on_conversation,
             files=self._files,
+        )
+        self._audiohook = (
+            AudioHookServer(options.audiohook, self._conversations.open, options.heard_channels, self._metrics)
+            if options.audiohook.keys
+            else None
         )
         parts = AdminParts(self._conversations, self._readiness, self._metrics, self._events)
         self._admin = AdminServer(options.admin, parts)
@@ -127,9 +135,13 @@ class Supervisor:
         stack.push_async_callback(self._admin.stop)
         await self._admin.start()
         stack.callback(self._events.close)
+        if self._audiohook is not None:
+            stack.push_async_callback(self._audiohook.stop)
+            await self._audiohook.start()
         log.info(
             "cueline is up",
             admin=self._admin.url,
+            audiohook=self._audiohook and self._audiohook.url,
             shards=self._options.shards.count,
             rules=len(self._options.rules),
             model=speech.model_path.name,
@@ -155,22 +167,15 @@ class Supervisor:
         self._metrics.phrase_spotted(event.rule)
         self._events.publish(
             "phrase",
-            {
-                "conversation_id": conversation_id,
-                "channel": channel,
-                "rule": event.rule,
-                "phrase": event.phrase,
-                "confidence": event.confidence,
-                "fired_on": event.fired_on,
-                "phrase_end_ms": event.phrase_end_ms,
-                "spotted_at": spotted_at,
-            },
+            {"conversation_id": conversation_id, "channel": channel}
+            | {name: getattr(event, name) for name in TOLD}
+            | {"spotted_at": spotted_at},
         )
         self._dispatcher.offer(command)
 
-    def _on_channel_failed(self, conversation_id: str, channel: Channel, error: str) -> None:
-        log.error("channel can't be heard", conversation_id=conversation_id, channel=channel, error=error)
-        self._conversations.fail(conversation_id, "quarantined" if error == QUARANTINED else "error")
+    def _on_channel_failed(self, key: str, channel: Channel, error: str) -> None:
+        log.error("channel can't be heard", conversation=key, channel=channel, error=error)
+        self._conversations.fail(key, "quarantined" if error == QUARANTINED else "error")
 
     def _on_conversation(self, info: ConversationInfo) -> None:
         if info.state == "listening":
@@ -210,6 +215,8 @@ class Supervisor:
 
     async def _drain(self) -> None:
         """The ladder down to the delivered commands; the stack closes the rest."""
+        if self._audiohook is not None and self._options.audiohook.reconnects:
+            self._audiohook.ask_to_reconnect()
         await self._unless_hurried(self._conversations.drain(self._call_deadline), self._call_deadline)
         await self._conversations.drain(self._loop.time())
         workers_s = WORKERS_SHARE * (self._deadline - self._loop.time())

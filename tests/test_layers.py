@@ -26,11 +26,11 @@ LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"config", "intake", "shards", "commands", "admin", "model_store", "simulator"}),
     frozenset({"metrics", "model_manifest", "model_fetch", "model_archive"}),
     frozenset({"speech", "genesys"}),
-    frozenset({"audio", "packets", "logs", "cgroup", "state_file", "open_files", "tls"}),
+    frozenset({"audio", "packets", "logs", "cgroup", "state_file", "open_files", "addresses", "tls"}),
     frozenset({"options", "stats", "errors", "scoring", "__init__"}),
 )
 PARTS = {  # modules that belong to another's part
-    "config_audiohook": "config", "config_faults": "config", "config_layers": "config", "config_rules": "config", "doctor_views": "doctor", "shard_metrics": "metrics",
+    "config_audiohook": "config", "config_faults": "config", "config_layers": "config", "config_rules": "config", "doctor_views": "doctor", "shard_metrics": "metrics", "audiohook_metrics": "metrics",
     "listen_cli": "listen", "listen_views": "listen", "timeline": "listen", "timeline_labels": "listen", "demo_cli": "demo",
     "evaluate_cli": "evaluate", "evaluate_views": "evaluate", "evaluated": "evaluate", "proposals": "evaluate", "det": "evaluate",
     "det_points": "evaluate",
@@ -49,13 +49,19 @@ HOMES = {  # a third-party library's import sites
     "prometheus_client": {
         "metrics.py",
         "shard_metrics.py",
+        "audiohook_metrics.py",
         "demo/figures.py",
     },  # the demo reads what the engine exposes
     "sqlite3": {"state_file.py", "state_connection.py"},
     "uvloop": {"cli.py", "simulator/cli.py"},
     "http_sf": {"genesys/audiohook/signature.py"},
     "pydantic_settings": {"config_layers.py"},
-    "websockets": {"intake/realtime_socket.py", "intake/direct_connection.py"},
+    "websockets": {
+        "intake/realtime_socket.py",
+        "intake/direct_connection.py",
+        "intake/audiohook_server.py",
+        "intake/audiohook_socket.py",
+    },
     "soundfile": {"intake/wav_reader.py"},
     "soxr": {"intake/wav_reader.py"},
     "matplotlib": {"timeline.py", "det.py"},

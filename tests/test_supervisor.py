@@ -172,7 +172,7 @@ async def test_a_shard_that_is_given_up_fails_its_conversations_and_says_so(tmp_
                 async with http.get("/readyz") as response:
                     assert response.status == 503
         (told,) = [line for line in logs if line["event"] == "channel can't be heard"]
-        assert (told["conversation_id"], told["error"]) == ("call", "ShardGivenUp")
+        assert (told["conversation"], told["error"]) == ("call", "ShardGivenUp")
 
 
 async def test_a_channel_that_cannot_be_heard_ends_its_conversation_and_says_whether_it_is_quarantined(tmp_path):

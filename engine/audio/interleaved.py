@@ -10,8 +10,6 @@ from engine.audio.ulaw import SAMPLES
 Encoding = Literal["PCMU", "L16"]  # G.711 µ-law; 16-bit little-endian
 TakeApart = Callable[[bytes], tuple[bytes, ...]]  # whole samples of all channels in, 16-bit little-endian of each out
 
-ENCODED_BYTES: dict[Encoding, int] = {"PCMU": 1, "L16": 2}  # of one sample
-
 
 def _ulaw_mono(data: bytes) -> tuple[bytes, ...]:
     return (SAMPLES[np.frombuffer(data, np.uint8)].tobytes(),)

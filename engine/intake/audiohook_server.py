@@ -11,6 +11,7 @@ from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_address
 from time import monotonic, time
+from typing import cast
 from urllib.parse import urlsplit
 
 import structlog
@@ -20,11 +21,14 @@ from websockets.http11 import Request, Response
 from engine.addresses import address_fault, host_and_port
 from engine.errors import ConfigError, UpgradeRefusedError
 from engine.genesys.audiohook.auth import Authenticator, Upgrade, authority_of
-from engine.intake.audiohook_call import AudioHookCall, Surroundings
+from engine.intake.audiohook_call import AudioHookCall
 from engine.intake.audiohook_socket import CLOSE_S, MAX_BYTES, AudioHookSocket
+from engine.intake.audiohook_terms import OpenSession, Surroundings
 from engine.intake.half_open import HalfOpen
+from engine.intake.session_audio import Pump
 from engine.intake.silent_websockets import SILENT
-from engine.options import AudioHookOptions
+from engine.metrics import Metrics
+from engine.options import AudioHookOptions, Channel
 from engine.tls import CertificateWatch
 
 ADDRESS = ("CUELINE_AUDIOHOOK_HOST", "CUELINE_AUDIOHOOK_PORT")
@@ -39,11 +43,15 @@ log = structlog.get_logger(__name__)
 class AudioHookServer:
     """Listens from `start` to `stop`; after that no task, socket or port of it remains."""
 
-    def __init__(self, options: AudioHookOptions, around: Surroundings, half_open: HalfOpen) -> None:
-        """ConfigError where the certificate or its key can't be used."""
+    def __init__(
+        self, options: AudioHookOptions, open_session: OpenSession, wanted: frozenset[Channel], metrics: Metrics
+    ) -> None:
+        """`wanted`: channels to be heard. ConfigError where the certificate or its key can't be used."""
         self._options = options
-        self._around = around
-        self._half_open = half_open
+        self._half_open = HalfOpen(options.half_open, metrics)
+        pump = Pump(asyncio.get_running_loop())
+        self._around = Surroundings(open_session, self._half_open.opened, wanted, options, metrics, pump)
+        metrics.audiohook.read_from(lambda: self._half_open.sockets, lambda: pump.waiting_s)
         self._authenticator = Authenticator.of(options)
         cert, key = options.tls_cert, options.tls_key
         self._tls = CertificateWatch(cert, key, CERTIFICATE) if cert and key else None
@@ -59,7 +67,7 @@ class AudioHookServer:
             self._options.host,
             self._options.port,
             process_request=self._admit,
-            create_connection=partial(AudioHookSocket, self._half_open),
+            create_connection=cast("type[ServerConnection]", partial(AudioHookSocket, self._half_open)),
             compression=None,
             open_timeout=self._options.open_timeout_s,
             ping_interval=None,  # the protocol has its own pings, of which the peer is the sender
@@ -110,7 +118,7 @@ class AudioHookServer:
         try:
             await call.run()
         except Exception as error:
-            self._around.metrics.audiohook_fault("internal")
+            self._around.metrics.audiohook.fault("internal")
             log.exception("AudioHook session failed unexpectedly", exc_info=error)
             await connection.leave(INTERNAL)
         finally:
@@ -157,7 +165,7 @@ class AudioHookServer:
         return address.is_loopback or any(address in network for network in self._options.trusted_proxies)
 
     def _refuse(self, connection: ServerConnection, status: HTTPStatus, reason: str, message: str = "") -> Response:
-        self._around.metrics.audiohook_refused(reason)
+        self._around.metrics.audiohook.refused(reason)
         if monotonic() - self._logged_s >= LOGGED_EVERY_S:
             self._logged_s = monotonic()
             log.warning("AudioHook connection refused", status=int(status), reason=reason, message=message)

@@ -14,7 +14,9 @@ from websockets.server import ServerProtocol
 
 from engine.genesys.audiohook.auth import Identity
 
-MAX_BYTES = 128 * 1024  # of a message: up to here the session answers that it is too large, beyond it the socket is closed
+MAX_BYTES = (
+    128 * 1024
+)  # of a message: up to here the session answers that it is too large, beyond it the socket is closed
 MAX_UNSENT_BYTES = 64 * 1024
 CLOSE_S = 2.0
 

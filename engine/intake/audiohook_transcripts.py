@@ -42,7 +42,7 @@ class Transcripts:
         """A hypothesis, partial or final."""
         if not self._serves or len(self._held) >= MOST_HELD:
             return
-        self._held.append(entity(self._session_id, self._channels.index(channel), transcribed))
+        self._held.append(entity(transcribed, self._channels.index(channel), self._session_id))
         wait_s = self._ready_s - monotonic()
         if wait_s <= 0:
             self._flush()

@@ -1,20 +1,17 @@
-"""One followed conversation: its state and the law of it, and what intake asks of the rest of the engine.
+"""One followed conversation: its state and the law of it.
 
 A `Conversation` has one writer, its follower; everybody else reads the frozen `ConversationInfo`. Each change of state reaches
 the metrics and the listener exactly once. Nothing here knows where audio comes from or what becomes of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 
-from engine.genesys.checks import ConversationCheck
 from engine.intake.clocks import moment_now, utc_now
 from engine.intake.past import Moment, Past
 from engine.metrics import ConversationState, Metrics, Source
-from engine.options import Channel
-from engine.speech.events import Transcribed
 
 AUDIO_BYTES_PER_MS = 16  # 8 kHz, 16 bits, mono
 
@@ -68,79 +65,11 @@ TRANSITIONS: dict[ConversationState, frozenset[ConversationState]] = {
 }
 
 
-OnTranscript = Callable[[Channel, Transcribed], None]
-
-
-class Feed(Protocol):
-    """One channel's way into its shard."""
-
-    def push(self, chunk: bytes) -> None:
-        """Take a chunk of any length, also odd; never waits, drops are counted inside."""
-        ...
-
-    def mark_gap(self, gap_ms: int) -> None:
-        """Audio was missed: carry and open utterance are closed, positions advance by `gap_ms`."""
-        ...
-
-    @property
-    def nearly_full(self) -> bool:
-        """Whether another second of audio might not fit."""
-        ...
-
-
-class Lease(Protocol):
-    """A conversation's right to its rings."""
-
-    async def heard(self, timeout_s: float) -> bool:
-        """Once released: wait until what is in the rings was heard to its end, or so long."""
-        ...
-
-    def feed(self, channel: Channel) -> Feed:
-        """Return the way in of one leased channel."""
-        ...
-
-    def release(self) -> None:
-        """Give the rings back; the worker hears what is in them to its end."""
-        ...
-
-
-class Shards(Protocol):
-    """Where audio goes."""
-
-    def lease(
-        self,
-        conversation_id: str,
-        channels: tuple[Channel, ...],
-        *,
-        session_id: str | None = None,
-        continues: Sequence[str] = (),
-        on_transcript: OnTranscript | None = None,
-    ) -> Lease:
-        """Lease a ring per channel. RefusedError: capacity, draining, duplicate, quarantined.
-
-        What fired in the sessions that it `continues` is not fired again at the same positions.
-        """
-        ...
-
-
-class Platform(Protocol):
-    """What intake asks of the platform API; both raise PlatformError."""
-
-    async def token(self, *, fresher_than: str | None = None) -> str:
-        """Return a token, and not the one that was refused."""
-        ...
-
-    async def check(self, conversation_id: str) -> ConversationCheck:
-        """Say whether a conversation may be followed, and if not, why."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class ConversationInfo:
     """A conversation as others see it."""
 
     conversation_id: str
-    session_id: str | None  # of AudioHook: a conversation may have several at once
     source: Source
     state: ConversationState
     reason: EndReason | None  # once it has left
@@ -149,20 +78,10 @@ class ConversationInfo:
     audio_ms: int
     gap_ms: int
     reconnects: int
+    session_id: str | None = None  # of AudioHook: a conversation may have several at once
 
 
 OnChange = Callable[[ConversationInfo], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What a peer that opens a session by itself asks to be heard."""
-
-    conversation_id: str
-    session_id: str
-    channels: tuple[Channel, ...]
-    continues: tuple[str, ...] = ()  # sessions that this one takes the place of
-    on_transcript: OnTranscript | None = None  # asked for, where there is one
 
 
 class Conversation:
@@ -211,7 +130,6 @@ class Conversation:
         """A picture of now."""
         return ConversationInfo(
             conversation_id=self.conversation_id,
-            session_id=self.session_id,
             source=self.source,
             state=self.state,
             reason=self._reason,
@@ -220,6 +138,7 @@ class Conversation:
             audio_ms=self._audio_bytes // AUDIO_BYTES_PER_MS,
             gap_ms=self._gap_ms,
             reconnects=self._reconnects,
+            session_id=self.session_id,
         )
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, get_args
+from typing import Any
 
 import structlog
 
@@ -25,6 +25,7 @@ FOLLOWED_TABLES = (
         position_ms INTEGER, wall_s REAL, boot_s REAL, boot_id TEXT
     ) STRICT, WITHOUT ROWID""",
 )
+OURS: tuple[Source, ...] = ("realtime",)  # sources that we follow by ourselves; peers come back by themselves
 LONGEST_MS = 1 << 48  # nine thousand years
 ON_DISK_S = 2.0  # who asks waits for so long; a disk that takes nothing is told by /readyz
 
@@ -112,7 +113,7 @@ def _known(rows: Rows) -> list[Known]:
     known = []
     for conversation_id, source, _, position_ms, wall_s, boot_s, boot_id in rows:
         past = _past(position_ms, wall_s, boot_s, boot_id)
-        if isinstance(conversation_id, str) and source in get_args(Source):
+        if isinstance(conversation_id, str) and source in OURS:
             known.append(Known(conversation_id, source, past))
         else:  # a later Cueline's
             log.warning("conversation of an unknown kind is left alone", conversation_id=conversation_id)

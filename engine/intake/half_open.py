@@ -29,7 +29,7 @@ class HalfOpen:
         if len(self._waiting) > self._most:
             oldest = next(iter(self._waiting))
             del self._waiting[oldest]
-            self._metrics.audiohook_refused("half_open")
+            self._metrics.audiohook.refused("half_open")
             oldest.transport.abort()
 
     def opened(self, socket: AudioHookSocket) -> None:

@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from engine.intake.conversation import AUDIO_BYTES_PER_MS, Conversation, Feed, Lease
+from engine.intake.conversation import AUDIO_BYTES_PER_MS, Conversation
+from engine.intake.ports import Feed, Lease
 from engine.options import Channel
 
 AHEAD_S = 1.0  # audio that may come before its time without being called a burst

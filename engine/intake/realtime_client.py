@@ -21,9 +21,10 @@ from engine.genesys.realtime import RealtimeSession, Rejected, State
 from engine.genesys.realtime_messages import verdict_of
 from engine.intake import outcomes
 from engine.intake.backoff import Backoff
-from engine.intake.conversation import Conversation, Lease, Platform
+from engine.intake.conversation import Conversation
 from engine.intake.leased_channel import LeasedChannel
 from engine.intake.outcomes import Again, Outcome, Over
+from engine.intake.ports import Lease, Platform
 from engine.intake.reaction import Reaction
 from engine.intake.realtime_socket import (
     TOO_LARGE,

@@ -17,17 +17,10 @@ import structlog
 
 from engine.errors import RefusedError
 from engine.intake.clocks import moment_now
-from engine.intake.conversation import (
-    Conversation,
-    ConversationInfo,
-    EndReason,
-    Lease,
-    OnChange,
-    Opening,
-    Shards,
-)
+from engine.intake.conversation import Conversation, ConversationInfo, EndReason, OnChange
 from engine.intake.followed import Followed, Known
 from engine.intake.leaving import SENTENCES, log_leaving
+from engine.intake.ports import Lease, Opening, Shards
 from engine.metrics import Metrics
 from engine.open_files import OpenFiles
 from engine.options import Channel

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from engine.audio.format import FRAME_SAMPLES, SAMPLE_BYTES, SAMPLE_RATE
 from engine.audio.interleaved import TakeApart
-from engine.intake.conversation import Conversation, Feed
+from engine.intake.conversation import Conversation
+from engine.intake.ports import Feed
 from engine.metrics import Metrics
 from engine.options import FRAME_MS
 

@@ -1,12 +1,12 @@
 """The rest of the parts, and the whole configuration."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from engine.options.audiohook import AudioHookOptions
-from engine.options.base import Options, Positive, on_loopback
+from engine.options.base import Channel, Options, Positive, on_loopback
 from engine.options.genesys import GenesysOptions
 from engine.options.rules import RuleOptions
 from engine.options.sinks import SinkOptions
@@ -96,3 +96,10 @@ class EngineOptions(Options):
     state_dir: Path = Path("var")
     drain_s: float = Field(8.0, ge=0, le=3600, description="From SIGTERM to the end, at most.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def heard_channels(self) -> frozenset[Channel]:
+        """Channels that some rule listens to."""
+        return frozenset(
+            channel for channel in get_args(Channel) for rule in self.rules if rule.channel in ("any", channel)
+        )

@@ -59,7 +59,7 @@ def test_a_life_is_told_step_by_step():
         reconnects=1,
     )
     assert conversation.over
-    assert [now_in(metrics, state) for state in LIVE_STATES] == [0, 0, 0, 0]
+    assert [now_in(metrics, state) for state in LIVE_STATES] == [0] * len(LIVE_STATES)
     assert metrics.registry.get_sample_value("cueline_reconnects_total", {"reason": "dropped"}) == 1
 
 

@@ -8,9 +8,10 @@ import pytest
 from engine.errors import RefusedError
 from engine.intake import registry
 from engine.intake.clocks import moment_now
-from engine.intake.conversation import Conversation, ConversationInfo, Lease
+from engine.intake.conversation import Conversation, ConversationInfo
 from engine.intake.followed import Followed, Known
 from engine.intake.past import Past
+from engine.intake.ports import Lease
 from engine.intake.registry import Conversations
 from engine.metrics import Metrics
 from tests.support.realtime import FakeShards, until
@@ -45,9 +46,7 @@ class Set:
         self.shards = shards or FakeShards()
         self.metrics = Metrics()
         self.changes: list[ConversationInfo] = []
-        self.conversations = Conversations(
-            self._follow, self.shards, Followed(), self.metrics, self.changes.append
-        )
+        self.conversations = Conversations(self._follow, self.shards, Followed(), self.metrics, self.changes.append)
 
     def _follow(self, conversation: Conversation, lease: Lease) -> Coroutine[Any, Any, None]:
         return self.followers.follow(conversation, lease)
@@ -209,9 +208,7 @@ async def test_a_conversation_that_will_not_leave_is_not_waited_for(capfd):
         finally:
             await let_go.wait()
 
-    conversations = Conversations(
-        stubborn, FakeShards(), Followed(), Metrics(), lambda _: None, close_timeout_s=0.01
-    )
+    conversations = Conversations(stubborn, FakeShards(), Followed(), Metrics(), lambda _: None, close_timeout_s=0.01)
     conversations.add("a")
     await asyncio.sleep(0)
     await conversations.drain(0)

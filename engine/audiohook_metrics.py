@@ -1,0 +1,44 @@
+"""What the AudioHook server counts; each function records one metric."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class AudioHookMetrics:
+    """A part of `Metrics`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._refused = Counter(
+            "cueline_audiohook_connections_refused",
+            "AudioHook connections that were refused.",
+            ["reason"],
+            registry=registry,
+        )
+        self._faults = Counter(
+            "cueline_audiohook_faults", "AudioHook sessions that broke the protocol.", ["fault"], registry=registry
+        )
+        self._probes = Counter("cueline_audiohook_probes", "AudioHook connection probes answered.", registry=registry)
+        self._sockets = Gauge(
+            "cueline_audiohook_sockets", "AudioHook sockets, those without a session among them.", registry=registry
+        )
+        self._backlog = Gauge(
+            "cueline_audiohook_backlog_seconds", "Audio of bursts that waits for room in the rings.", registry=registry
+        )
+
+    def refused(self, reason: str) -> None:
+        """A connection was refused: `AuthFault` of genesys.audiohook.refusals, address, path, connections, half_open."""
+        self._refused.labels(reason).inc()
+
+    def fault(self, fault: str) -> None:
+        """A session broke the protocol: `Fault` of genesys.audiohook.states, media, peer, not_reading, internal."""
+        self._faults.labels(fault).inc()
+
+    def probed(self) -> None:
+        """A connection probe was answered."""
+        self._probes.inc()
+
+    def read_from(self, sockets: Callable[[], float], backlog_s: Callable[[], float]) -> None:
+        """Where to ask, at scrape time, for the sockets open and the audio that waits."""
+        self._sockets.set_function(sockets)
+        self._backlog.set_function(backlog_s)
