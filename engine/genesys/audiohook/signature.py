@@ -115,11 +115,14 @@ def _parameters(found: Mapping[str, BareItemType]) -> Parameters:
             "created": int(created_s),
             "expires": int(expires_s),
             **rest,
-        } if (
-            not rest and type(created_s) is type(expires_s) is int and min(created_s, expires_s) >= 0
-        ):  # True is no time
+        } if not rest and _is_time(created_s) and _is_time(expires_s):
             return Parameters(keyid, nonce, algorithm, created_s, expires_s)
     raise refused("parameters")
+
+
+def _is_time(value: int) -> bool:
+    """Whether it is a number of seconds; True and False are none, though Python has them for integers."""
+    return type(value) is int and value >= 0
 
 
 def _value(name: str, derived: Mapping[str, str], headers: Headers) -> str:
