@@ -107,7 +107,7 @@ TARGETS = (
             b"\xb2",
         ),
         words=(b"Jan ", b"GMT", b"+0000", b"-9999", b":", b"Wed, ", b"99999999999999999999", b"AM", b"PM"),
-        weight=5,
+        weight=3,
         most_bytes=128,
     ),
     Target(
@@ -146,7 +146,7 @@ TARGETS = (
             b'["Drain",{}]',
             b'["Ready",{"lean":true}]',
         ),
-        weight=5,
+        weight=3,
         most_bytes=1024,
     ),
 )
