@@ -263,7 +263,7 @@ def test_another_algorithm(algorithm):
     assert refusal(CLIENT.but(parameters=parameters).upgrade()) == (401, "algorithm")
 
 
-@pytest.mark.parametrize(("nonce", "good"), [("", False), ("a" * 21, False), ("a" * 22, True), ("a" * 2000, True)])
+@pytest.mark.parametrize(("nonce", "good"), [("", False), ("a" * 21, False), ("a" * 22, True), ("a" * 1000, True)])
 def test_a_nonce_has_22_characters(nonce, good):
     upgrade = CLIENT.but(nonce=nonce).upgrade()
     if good:
