@@ -8,7 +8,7 @@ import signal
 
 import uvloop
 
-BOTH_LOOPS = {"test_packets.py", "test_realtime_socket.py", "test_direct_connection.py"}
+BOTH_LOOPS = {"test_packets.py", "test_realtime_socket.py", "test_direct_connection.py", "test_tls.py"}
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

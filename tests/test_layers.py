@@ -27,7 +27,7 @@ LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"metrics", "model_manifest", "model_fetch", "model_archive"}),
     frozenset({"speech", "genesys"}),
     frozenset({"audio", "packets", "logs", "cgroup", "state_file", "open_files", "addresses", "tls"}),
-    frozenset({"options", "stats", "errors", "scoring", "__init__"}),
+    frozenset({"options", "stats", "errors", "scoring", "retry_after", "__init__"}),
 )
 PARTS = {  # modules that belong to another's part
     "config_audiohook": "config", "config_faults": "config", "config_layers": "config", "config_rules": "config", "doctor_views": "doctor", "shard_metrics": "metrics", "audiohook_metrics": "metrics",

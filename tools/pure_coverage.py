@@ -20,6 +20,7 @@ PURE = (
     "engine/evaluated.py",
     "engine/label_rows.py",
     "engine/proposals.py",
+    "engine/retry_after.py",
     "engine/scoring.py",
     "engine/stats.py",
     "engine/addresses.py",

@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from engine.metrics import AdminRefusal
+from engine.tls import LOOK_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Limits:
     answer_s: float = 10.0
     handshake_s: float = 10.0  # TLS
     connections: int = 128
+    look_s: float = LOOK_S  # between two looks at the certificate's files
 
 
 USUAL = Limits()

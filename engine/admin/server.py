@@ -108,7 +108,7 @@ class AdminServer:
             )
         self._tasks.append(asyncio.create_task(self._ticker.run(), name="admin ticker"))
         if self._tls is not None:
-            self._tasks.append(asyncio.create_task(self._tls.run(), name="admin certificate"))
+            self._tasks.append(asyncio.create_task(self._tls.run(self._limits.look_s), name="admin certificate"))
 
     def _connected(self) -> asyncio.Protocol:
         """The protocol of a new connection, within the limit of their number."""

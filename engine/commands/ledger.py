@@ -13,9 +13,9 @@ from pathlib import Path
 from engine.commands.outbox_rows import COLUMNS, DEAD, SELECT, State
 from engine.commands.outbox_sql import among
 from engine.errors import OutboxError
+from engine.options import DEADLINE_S
 from engine.state_connection import Connection, visiting
 
-RETRY_S = 60.0  # a retried effect that must not come late is had within that time or not at all
 RETRIABLE: tuple[State, ...] = (*DEAD, "discarded")
 DISCARDABLE: tuple[State, ...] = ("waiting", *DEAD)
 MAY_HAVE_HAPPENED = "may have happened already, and would then happen twice; --force repeats it all the same"
@@ -78,7 +78,8 @@ def discard(folder: Path, keys: Iterable[str], sink: str | None, now: float) -> 
 
 
 def _mark(connection: Connection, chosen: Iterable[Entry], state: State, now: float) -> None:
-    rows = [(state, now + RETRY_S, now, now, each.number) for each in chosen]
+    # What must not come late is had within a sink's usual time or not at all: the configuration is not known here.
+    rows = [(state, now + DEADLINE_S, now, now, each.number) for each in chosen]
     connection.executemany(
         "UPDATE deliveries SET state = ?, deadline = ?, updated = ?, asked = ? WHERE number = ?", rows
     )

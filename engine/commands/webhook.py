@@ -13,8 +13,6 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 
 import aiohttp
@@ -28,6 +26,7 @@ from engine.commands.command import Command
 from engine.commands.signing import signed_headers, signing_key
 from engine.errors import ConfigError, CuelineError, SinkError
 from engine.options import WebhookSink
+from engine.retry_after import retry_after
 
 Session = aiohttp.ClientSession
 
@@ -118,22 +117,11 @@ class Webhook:
         if 200 <= status < 300:
             return
         retryable = status in RETRYABLE_STATUS or status >= 500
-        retry_after_s = retry_after(headers.get("Retry-After", ""), time.time())
+        retry_after_s = retry_after(headers.get("Retry-After"), time.time())
         raise SinkError(self._said(f"status {status}"), retryable=retryable, retry_after_s=retry_after_s)
 
     def _said(self, fault: str) -> str:
         return f"sink {self.options.name}: {self._host}: {fault}"
-
-
-def retry_after(value: str, now_s: float) -> float | None:
-    """Seconds to wait by a `Retry-After` header: a number of seconds or an HTTP date; None when it is neither."""
-    if value.isascii() and value.isdigit() and len(value) < 10:
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):  # the latter for a year or a time zone of many digits
-        return None
-    return max(0.0, moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() - now_s)
 
 
 def _url_of(options: WebhookSink) -> URL:

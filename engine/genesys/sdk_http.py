@@ -8,7 +8,6 @@ Messages are made of our own words, the status, the platform's error code and it
 """
 
 import contextlib
-import math
 import re
 import ssl
 import time
@@ -18,12 +17,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
-from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, Retry, Timeout
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, InvalidHeader, NewConnectionError, SSLError
+from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, Timeout
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, SSLError
 from urllib3.exceptions import TimeoutError as HttpTimeoutError
 
 from engine.errors import PlatformError
 from engine.genesys.platform_messages import LimitNeared
+from engine.retry_after import retry_after
 
 CONNECT_TIMEOUT_S = 2.0
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -111,20 +111,9 @@ class OneShot:
         return PlatformError(
             f"Could not {self._what}: the server answered {', '.join(details)}",
             status=answer.status,
-            retry_after_s=retry_after_s(answer.headers),
+            retry_after_s=retry_after(answer.headers.get("Retry-After"), time.time()),
             happened="no" if refused else self._unsure,
         )
-
-
-def retry_after_s(headers: HTTPHeaderDict) -> float | None:
-    """Read Retry-After, seconds or a date; None when it is missing or makes no sense."""
-    value = headers.get("Retry-After", "")
-    with contextlib.suppress(ValueError):
-        seconds = float(value)
-        return seconds if math.isfinite(seconds) and seconds >= 0 else None
-    with contextlib.suppress(InvalidHeader, ValueError, OverflowError):  # the latter two for years that there are not
-        return Retry().parse_retry_after(value)
-    return None
 
 
 def limit_of(headers: HTTPHeaderDict) -> LimitNeared | None:

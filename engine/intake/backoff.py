@@ -6,10 +6,7 @@ lengthens it, so that a server is never asked earlier than it wished, and many c
 """
 
 from collections.abc import Callable
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 
-from engine.genesys.realtime_messages import as_seconds
 from engine.options import GenesysOptions
 
 JITTER = 0.25  # of the pause, at most
@@ -36,14 +33,3 @@ class Backoff:
     def forget(self) -> None:
         """All is well again: the next failure is the first."""
         self._failed = 0
-
-
-def retry_after_header(value: str | None, now: datetime) -> float | None:
-    """Seconds that a Retry-After header asks for, given as seconds or as a date; None without a readable one."""
-    if value is None:
-        return None
-    try:
-        until = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):  # the latter for a year or a time zone of many digits
-        return as_seconds(value)
-    return max(0.0, (until - now).total_seconds()) if until.tzinfo else None

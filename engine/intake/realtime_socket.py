@@ -5,6 +5,7 @@ It knows neither the protocol nor conversations. How messages come through is `d
 
 import asyncio
 import ssl
+import time
 from functools import cache
 from ipaddress import ip_address
 from typing import Any, Self
@@ -14,11 +15,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidProxy, InvalidStatus, InvalidURI, WebSocketException
 
 from engine.errors import CuelineError
-from engine.intake.backoff import retry_after_header
-from engine.intake.clocks import utc_now
 from engine.intake.direct_connection import MAX_BYTES, DirectConnection, Take
 from engine.intake.silent_websockets import SILENT
 from engine.options import GenesysOptions, public_url
+from engine.retry_after import retry_after
 
 CLOSE_TIMEOUT_S = 1.0
 TOO_LARGE = 1009
@@ -74,7 +74,8 @@ class RealtimeSocket:
             )
         except InvalidStatus as error:
             answer = error.response
-            wait_s = retry_after_header(answer.headers.get("Retry-After"), utc_now())
+            (asked, *_) = [*answer.headers.get_all("Retry-After"), None]  # `get` raises where there are two
+            wait_s = retry_after(asked, time.time())
             raise SocketRefusedError(answer.status_code, answer.reason_phrase, wait_s) from error
         except (InvalidURI, InvalidProxy) as error:  # their texts hold the whole address
             where = public_url(options.realtime_url)

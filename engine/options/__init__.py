@@ -21,6 +21,7 @@ from engine.options.engine import AdminOptions, EngineOptions, OutboxOptions, Sh
 from engine.options.genesys import GenesysOptions
 from engine.options.rules import RuleOptions
 from engine.options.sinks import (
+    DEADLINE_S,
     AttributesSink,
     DisconnectSink,
     FileSink,
@@ -35,6 +36,7 @@ from engine.options.sinks import (
 from engine.options.speech import PROFILES, Profile, SpeechOptions
 
 __all__ = [
+    "DEADLINE_S",
     "FRAME_MS",
     "PROFILES",
     "AdminOptions",

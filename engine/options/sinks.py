@@ -7,6 +7,8 @@ from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
 
 from engine.options.base import HttpUrl, Name, Options, Positive
 
+DEADLINE_S = 60.0
+
 
 class SinkBase(Options):
     """What all sinks share."""
@@ -14,7 +16,7 @@ class SinkBase(Options):
     name: Name
     concurrency: int = Field(4, ge=1, le=64, description="Attempts at once.")
     timeout_s: Positive = Field(5.0, description="Limit for one attempt.")
-    deadline_s: Positive = Field(60.0, description="Limit for all of a delivery, from the phrase on.")
+    deadline_s: Positive = Field(DEADLINE_S, description="Limit for all of a delivery, from the phrase on.")
 
 
 class LogSink(SinkBase):

@@ -1,14 +1,18 @@
 """The admin API with TLS, and what beyond the loopback is refused at the start."""
 
 import asyncio
+import contextlib
+import shutil
 import ssl
 import subprocess
 
+import aiohttp
 import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from engine.admin.events import EventStream
+from engine.admin.limits import Limits
 from engine.admin.server import AdminParts, AdminServer
 from engine.admin.tls import server_context
 from engine.errors import ConfigError
@@ -39,6 +43,26 @@ async def test_it_answers_over_tls_and_over_nothing_else(made):
         async with asyncio.timeout(10):
             assert not (await reader.read()).startswith(b"HTTP/1.1 200")
         writer.close()
+
+
+async def test_a_certificate_that_is_replaced_is_served_without_a_restart(made, tmp_path):
+    old, new = make_certificates(tmp_path), made
+    trusts_new = new.client_context()
+    settings = {"tls_cert": old.cert, "tls_key": old.key}
+    async with running(Limits(look_s=0.01), ssl=old.client_context(), **settings) as admin:
+        assert (await admin.http.get("/healthz")).status == 200
+
+        async def new_one_is_taken() -> bool:
+            with contextlib.suppress(aiohttp.ClientConnectorError):
+                return (await admin.http.get("/healthz", ssl=trusts_new)).status == 200
+            return False
+
+        assert not await new_one_is_taken()
+        shutil.copy(new.cert, old.cert)
+        shutil.copy(new.key, old.key)
+        async with asyncio.timeout(20):
+            while not await new_one_is_taken():
+                await asyncio.sleep(0.01)
 
 
 async def test_old_tls_is_refused(made):

@@ -1,18 +1,14 @@
 import asyncio
 import base64
 from datetime import UTC, datetime
-from email.utils import format_datetime
 
 import orjson
 import pytest
 from aiohttp import web
 from cloudevents.core.bindings import http
-from hypothesis import given
-from hypothesis import strategies as st
 from standardwebhooks import Webhook as IndependentReader
 from standardwebhooks import WebhookVerificationError
 
-from engine.commands import webhook
 from engine.errors import ConfigError
 from tests.support.commands import BASE, answer, attempted, command, receiver, until
 from tests.support.webhooks import fault_of, sink
@@ -136,30 +132,3 @@ async def test_a_secret_that_is_none_stops_the_start_and_is_not_shown(session, s
     with pytest.raises(ConfigError, match=r"sinks\.hook\.secret = '\*\*\*'") as caught:
         sink("http://127.0.0.1/hook", session, secret=secret)
     assert "not base64!" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        ("0", 0),
-        ("120", 120),
-        (format_datetime(datetime.fromtimestamp(1_030, UTC), usegmt=True), 30),
-        (format_datetime(datetime.fromtimestamp(900, UTC), usegmt=True), 0),
-        ("Thu, 01 Jan 1970 00:17:10 -0000", 30),
-        ("", None),
-        ("-5", None),
-        ("1.5", None),
-        ("soon", None),
-        ("²", None),
-        ("9" * 5000, None),
-        ("1 Jan 99999999999 00:00:00 +9999", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(value, seconds):
-    assert webhook.retry_after(value, 1_000) == seconds
-
-
-@given(st.text())
-def test_no_retry_after_raises(value):
-    wanted = webhook.retry_after(value, 0)
-    assert wanted is None or wanted >= 0

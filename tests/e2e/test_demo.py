@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.demo import MARK, cut_speech, marked
+from tests.support.engine import shared_memory
 
 ROOT = Path(__file__).parents[2]
 SHORT = {"call-03": 6, "call-12": 6, "call-15": 4}  # "close my account", "stop recording", and nothing
@@ -46,16 +47,12 @@ async def played(mark: Path, *words: object, **environment: str) -> tuple[int, l
 @pytest.fixture
 def leaves_nothing(tmp_path, monkeypatch):
     """The demo's temporary folder is empty afterwards, and shared memory is as it was."""
-
-    def shared() -> set[str]:
-        return {entry.name for entry in Path("/dev/shm").iterdir() if entry.name.startswith(("cueline", "psm_"))}
-
-    before, folder = shared(), tmp_path / "tmp"
+    before, folder = shared_memory(), tmp_path / "tmp"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
     yield
     assert list(folder.iterdir()) == []
-    assert shared() <= before
+    assert shared_memory() <= before
 
 
 async def test_what_is_said_is_heard_and_nothing_else(tmp_path, leaves_nothing):

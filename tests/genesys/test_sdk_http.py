@@ -1,14 +1,12 @@
 import asyncio
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import pytest
 from urllib3 import HTTPHeaderDict
 
 from engine.errors import PlatformError
 from engine.genesys.platform_messages import LimitNeared
-from engine.genesys.sdk_http import FORM, MAX_BODY_BYTES, OneShot, limit_of, make_pool, retry_after_s
+from engine.genesys.sdk_http import FORM, MAX_BODY_BYTES, OneShot, limit_of, make_pool
 from tests.support.loopback_platform import DROP, STALL, Reply
 
 
@@ -99,21 +97,3 @@ def test_rate_limits_far_away_or_garbled_are_not_told():
     assert limit_of(HTTPHeaderDict(zip(names, ("x", "300", "1"), strict=True))) is None
     assert limit_of(HTTPHeaderDict(zip(names, ("9" * 16, "300", "1"), strict=True))) is None  # JSON holds 64 bits
     assert limit_of(HTTPHeaderDict(zip(names, ("1", "9" * 400, "1"), strict=True))) is None
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        *[("3", 3), (" 0.5 ", 0.5), ("-1", None), ("inf", None), ("nan", None), ("soon", None), ("", None)],
-        ("Wed, 21 Oct 20262 07:28:00 GMT", None),
-        ("1 Jan 99999999999 00:00:00 +9999", None),
-    ],
-)
-def test_retry_after_in_seconds(header, seconds):
-    assert retry_after_s(HTTPHeaderDict({"retry-after": header})) == seconds
-
-
-def test_retry_after_as_a_date():
-    date = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-    assert 50 < retry_after_s(HTTPHeaderDict({"Retry-After": date})) <= 60
-    assert retry_after_s(HTTPHeaderDict()) is None

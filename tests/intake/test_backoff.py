@@ -1,11 +1,7 @@
-from datetime import UTC, datetime
-
 import pytest
 
-from engine.intake.backoff import JITTER, RETRY_AFTER_MAX_S, Backoff, retry_after_header
+from engine.intake.backoff import JITTER, RETRY_AFTER_MAX_S, Backoff
 from tests.support.realtime import options
-
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 
 def backoff(uniform: float = 0.0, **changes: float) -> Backoff:
@@ -48,22 +44,3 @@ def test_retry_after_does_not_give_more_tries():
 def test_jitter_only_lengthens(asked_s):
     assert backoff(uniform=0.0).failed(asked_s) == 2
     assert backoff(uniform=0.999).failed(asked_s) == pytest.approx(2 * (1 + JITTER), rel=0.001)
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("3", 3.0),
-        ("0.5", 0.5),
-        ("Mon, 23 Nov 2026 12:00:30 GMT", 30.0),
-        ("Mon, 23 Nov 2026 11:00:00 GMT", 0.0),
-        ("Mon, 23 Nov 2026 12:00:30 -0000", None),
-        ("soon", None),
-        ("-1", None),
-        ("", None),
-        ("1 Jan 99999999999 00:00:00 +9999", None),
-    ],
-)
-def test_retry_after_header(value, seconds):
-    assert retry_after_header(value, NOW) == seconds

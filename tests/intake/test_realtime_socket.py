@@ -51,6 +51,13 @@ async def test_a_refused_opening_tells_status_and_wait():
     assert (caught.value.status, caught.value.retry_after_s) == (429, 7.0)
 
 
+async def test_of_two_waits_the_first_counts():
+    async with realtime_server(refuse(429, Retry_After="7", retry_after="9")) as server:
+        with pytest.raises(SocketRefusedError) as caught:
+            await RealtimeSocket.open(options(server.url))
+    assert caught.value.retry_after_s == 7.0
+
+
 async def test_tls_with_a_peer_that_has_none_fails():
     async with realtime_server(refuse(500)) as server:
         with pytest.raises(SocketFailedError, match="can't be reached"):

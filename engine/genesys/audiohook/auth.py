@@ -186,4 +186,4 @@ def _uuid(headers: Headers, name: str) -> str:
 
 def _digest(api_key: str) -> bytes:
     """What keys are looked up by, so that the time of it tells nothing of them."""
-    return hashlib.sha256(api_key.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(api_key.encode("utf-8", "surrogatepass")).digest()
