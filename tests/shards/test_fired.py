@@ -111,4 +111,4 @@ def test_what_was_once_fired_there_never_fires_again_in_a_session_that_continues
     fired = [event for event in told if book.note(1, event)]
     book.end(1)
     book.begin(2, place("b"), ("a",))
-    assert not any([book.note(2, event) for event in fired])
+    assert not any(book.note(2, event) for event in fired)
