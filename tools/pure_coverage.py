@@ -45,6 +45,7 @@ PURE = (
     "engine/speech/endpointer.py",
     "engine/speech/events.py",
     "engine/speech/phrases.py",
+    "engine/speech/transcripts.py",
     "engine/shards/admission.py",
     "engine/shards/fired.py",
     "engine/shards/hangs.py",

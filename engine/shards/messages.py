@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from engine.options import Channel
 from engine.packets import PacketCodec
-from engine.speech.events import PhraseSpotted
+from engine.speech.events import PhraseSpotted, Transcribed
 
 # supervisor → fork server
 
@@ -78,6 +78,7 @@ class OpenRing:
     lease: int
     channel: Channel
     fired_ms: dict[str, int] = field(default_factory=dict)  # by rule: where a predecessor's last firing was
+    transcribe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,14 @@ class Spotted:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptHeard:
+    """Something was said; only on rings that were opened to be transcribed."""
+
+    lease: int
+    transcript: Transcribed
+
+
+@dataclass(frozen=True, slots=True)
 class RingClosed:
     """The ring was heard to its end."""
 
@@ -122,4 +131,4 @@ class RingFailed:
 
 
 SERVER_CODEC = PacketCodec(Prepare | ForkWorker | Prepared | PrepareFailed | WorkerForked | WorkerExited)
-WORKER_CODEC = PacketCodec(OpenRing | CloseRing | Drain | Spotted | RingClosed | RingFailed)
+WORKER_CODEC = PacketCodec(OpenRing | CloseRing | Drain | Spotted | TranscriptHeard | RingClosed | RingFailed)

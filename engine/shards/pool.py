@@ -19,9 +19,18 @@ from engine.shard_metrics import ShardReading
 from engine.shards.feed import RingFeed
 from engine.shards.fired import FiredBook, Place
 from engine.shards.leases import LeaseBook, RingLease
-from engine.shards.messages import CloseRing, OpenRing, Prepare, Prepared, RingClosed, RingFailed, Spotted
+from engine.shards.messages import (
+    CloseRing,
+    OpenRing,
+    Prepare,
+    Prepared,
+    RingClosed,
+    RingFailed,
+    Spotted,
+    TranscriptHeard,
+)
+from engine.shards.placement import Placement
 from engine.shards.pool_lease import PoolLease
-from engine.shards.router import choose
 from engine.shards.shard import Shard, ShardState
 from engine.shards.suspects import Suspects
 from engine.shards.workers import Workers
@@ -67,6 +76,7 @@ class Pool:
         self._on_spotted = on_spotted
         self._on_channel_failed = on_channel_failed
         self._leases = LeaseBook(options.rings, range(options.count))
+        self._placement = Placement(lambda: self._workers.shards, self._leases)
         self._held: dict[int, _Held] = {}  # by lease
         self._fired = FiredBook()
         self._suspects = Suspects()
@@ -103,7 +113,7 @@ class Pool:
     @property
     def has_capacity(self) -> bool:
         """Whether one more channel would be taken."""
-        return any(self._room(shard) for shard in self._usable())
+        return self._placement.has_room
 
     @property
     def worker_pids(self) -> list[int]:
@@ -139,12 +149,7 @@ class Pool:
             raise RefusedError("draining", "Cueline is stopping")
         if conversation_id in self._quarantine:
             raise RefusedError("quarantined", f"conversation {conversation_id} is quarantined: two workers died of it")
-        usable = self._usable()
-        room = {shard.index: self._room(shard) for shard in usable}
-        used = {shard.index: self._leases.used_rings(shard.index) for shard in usable}
-        index = choose(conversation_id, room, used, len(channels))
-        if index is None:
-            raise RefusedError("capacity", self._why_full(usable, len(channels)))
+        index = self._placement.shard_for(conversation_id, len(channels))
         leases = self._leases.take(conversation_id, channels, index, session_id)
         log.debug("conversation has its shard", conversation_id=conversation_id, shard=index)
         self._idle.clear()
@@ -158,25 +163,12 @@ class Pool:
             self._tell(shard, lease)
         return whole
 
-    def _usable(self) -> list[Shard]:
-        """Shards that hear, or will in a moment."""
-        return [shard for shard in self._workers.shards if shard.state is not ShardState.GIVEN_UP]
-
-    def _room(self, shard: Shard) -> int:
-        """Channels that the shard takes now: rings and utilization both bound it."""
-        return min(self._leases.free_rings(shard.index), shard.admission.room(self._leases.used_rings(shard.index)))
-
-    def _why_full(self, usable: list[Shard], wanted: int) -> str:
-        if not usable:
-            return "no shard has a worker; the log says why"
-        if all(self._leases.free_rings(shard.index) < wanted for shard in usable):
-            return "no shard has a free ring; raise CUELINE_SHARDS or shards.rings"
-        return "no shard has time for another call; raise CUELINE_SHARDS, if there are processors, or shards.max_utilization"
-
     def _tell(self, shard: Shard, lease: RingLease) -> None:
         """Let the shard's worker, if it has one, hear this ring; it is told what has fired there."""
         if shard.link:
-            shard.link.send(OpenRing(lease.ring, lease.number, lease.channel, self._fired.fired_ms(lease.number)))
+            transcribe = self._held[lease.number].on_transcript is not None
+            fired_ms = self._fired.fired_ms(lease.number)
+            shard.link.send(OpenRing(lease.ring, lease.number, lease.channel, fired_ms, transcribe))
             if lease.closing:
                 shard.link.send(CloseRing(lease.ring, lease.number))
 
@@ -242,6 +234,10 @@ class Pool:
                 lease = self._leases.get(number)
                 if lease and self._fired.note(number, event):
                     self._on_spotted(lease.conversation_id, lease.channel, event)
+            case TranscriptHeard(number, transcript):
+                held, lease = self._held.get(number), self._leases.get(number)
+                if lease and held and held.on_transcript:
+                    held.on_transcript(lease.channel, transcript)
             case RingClosed(_, number):
                 self._end(number, whole=True)
             case RingFailed(_, number, error):

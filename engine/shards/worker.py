@@ -20,9 +20,9 @@ import structlog
 from engine.audio.arena import Arena
 from engine.audio.ring import RingReader
 from engine.packets import PacketPort
-from engine.shards.messages import CloseRing, Drain, OpenRing, RingClosed, RingFailed, Spotted
+from engine.shards.messages import CloseRing, Drain, OpenRing, RingClosed, RingFailed, Spotted, TranscriptHeard
 from engine.speech.counters import Counters
-from engine.speech.events import PhraseSpotted, SpeechEvent
+from engine.speech.events import PhraseSpotted, SpeechEvent, Transcribed
 from engine.speech.hearing import Hearing
 from engine.speech.pipeline import LATE_NS, Pipeline
 from engine.stats import Cell
@@ -82,7 +82,13 @@ class Worker:
         match message:
             case OpenRing():
                 reader = RingReader(self._arena.ring(message.ring))
-                pipeline = self._hearing.open(message.channel, reader, self._counters, fired_ms=message.fired_ms)
+                pipeline = self._hearing.open(
+                    message.channel,
+                    reader,
+                    self._counters,
+                    fired_ms=message.fired_ms,
+                    transcribe=message.transcribe,
+                )
                 self._open[message.lease] = _Open(message.ring, message.lease, pipeline)
             case CloseRing():
                 if message.lease in self._open:
@@ -158,6 +164,8 @@ class Worker:
         for event in events:
             if isinstance(event, PhraseSpotted):
                 self._port.send(Spotted(channel.lease, event))
+            elif isinstance(event, Transcribed):
+                self._port.send(TranscriptHeard(channel.lease, event))
 
     def _fail(self, channel: _Open, error: Exception) -> None:
         log.error("channel failed", ring=channel.ring, error=type(error).__name__, exc_info=error)

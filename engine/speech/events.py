@@ -23,7 +23,7 @@ class PhraseSpotted:
 class SpokenWord:
     """A word of a final transcript; no two of one transcript start at the same time."""
 
-    text: str
+    text: str = field(repr=False)
     start_ms: int
     end_ms: int
     confidence: float

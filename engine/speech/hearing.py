@@ -18,6 +18,7 @@ from engine.speech.intents import load_entry_point
 from engine.speech.phrases import Hypothesis, PhraseSpotter, SpottingRule, heard_phrases, rules_on, spoken
 from engine.speech.pipeline import Pipeline
 from engine.speech.recognizer import Recognizer, RecognizerPool
+from engine.speech.transcripts import Transcripts
 from engine.speech.vad import Vad, WebrtcVad
 from engine.speech.vosk_binding import VoskModel
 
@@ -58,6 +59,11 @@ class Hearing:
                 make = partial(_recognizer, model, grammar) if grammar != () else _Deaf
                 by_grammar[grammar] = RecognizerPool(make, options.recognizer_max_utterances)
             self._pools[channel] = by_grammar[grammar]
+        self._unknown_word = model.unknown_word
+        self._free = by_grammar.get(None) or RecognizerPool(  # made as transcripts are asked for
+            partial(_recognizer, model, None), options.recognizer_max_utterances
+        )
+        self._all_pools = {*by_grammar.values(), self._free}
         self.cadence = _cadence(self._pools["external"] if self._rules["external"] else self._pools["internal"])
 
     def open(
@@ -67,20 +73,27 @@ class Hearing:
         counters: Counters,
         vad: Vad | None = None,
         fired_ms: Mapping[str, int] | None = None,
+        *,
+        transcribe: bool = False,
     ) -> Pipeline:
         """A pipeline on a ring, from wherever the ring says; `vad` instead of webrtcvad, `fired_ms` as PhraseSpotter."""
         spotter = PhraseSpotter(self._rules[channel], fired_ms)
         vad = vad or WebrtcVad(self._options.vad_mode)
-        return Pipeline(reader, vad, spotter, self._pools[channel], self.cadence, self._options, counters)
+        pool = self._pools[channel]
+        transcripts = self._transcripts(pool) if transcribe else None
+        return Pipeline(reader, vad, spotter, pool, self.cadence, self._options, counters, transcripts)
+
+    def _transcripts(self, beside: RecognizerPool) -> Transcripts:
+        return Transcripts(None if beside is self._free else self._free, self.cadence, self._unknown_word)
 
     @property
     def recognizers_alive(self) -> int:
         """Recognizers in use and idle."""
-        return sum(pool.alive for pool in set(self._pools.values()))
+        return sum(pool.alive for pool in self._all_pools)
 
     def retire_idle(self) -> None:
         """Let go the recognizers that were not needed since the last call."""
-        for pool in set(self._pools.values()):
+        for pool in self._all_pools:
             pool.retire_idle()
 
 

@@ -22,6 +22,7 @@ class HeardWord:
     text: str
     end_ms: int | None = None  # from the first frame that the recognizer was given
     confidence: float | None = None
+    start_ms: int | None = None  # as end_ms; only transcripts want it
 
 
 @dataclass(frozen=True, slots=True)

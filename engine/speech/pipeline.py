@@ -2,9 +2,9 @@
 
 `drain` takes frames in order and returns what happened; how it is cut into drains changes nothing in the events. An
 utterance begins `preroll` before its onset and ends after the hangover, at a gap, at the end of the channel or at its
-greatest length (then the next one hears the last second again, so that a phrase on the cut is not lost). Once the caller
-has passed the events on it calls `publish`, and the ring says what a replacement worker would need: it starts at `safe`, in
-the same utterance, so a phrase found again has the same utterance start and is known as the same. In this order a death in
+greatest length (then the next one hears the last second again, so that a phrase on the cut is not lost). Once the events
+are passed on the caller calls `publish`, and the ring says what a replacement would need: it starts at `safe`, in the
+same utterance, so what is found again has the same utterance start and is known as the same. In this order a death in
 between repeats an event, and never loses one. Counts are frames since the channel began; positions add the gaps.
 """
 
@@ -20,6 +20,7 @@ from engine.speech.endpointer import Bound, Endpointer, EndpointerOptions
 from engine.speech.events import SpeechEvent, UtteranceEnded, UtteranceStarted
 from engine.speech.phrases import Hypothesis, PhraseSpotter
 from engine.speech.recognizer import RecognizerPool
+from engine.speech.transcripts import Transcripts
 from engine.speech.utterance import Utterance
 from engine.speech.vad import Vad
 from engine.stats import Cell
@@ -44,17 +45,17 @@ class Pipeline:
         cadence: Cadence,
         options: SpeechOptions,
         counters: Counters,
+        transcripts: Transcripts | None = None,
     ) -> None:
         self._reader = reader
         self._vad = vad
         self._spotter = spotter
-        self._recognizers = recognizers
+        self._recognizers, self._transcripts = recognizers, transcripts
         self._cadence = cadence
         self._counters = counters
         self._endpointer = Endpointer(EndpointerOptions.of(options))
         self._lead_frames = frames_of(options.onset_ms) + frames_of(options.preroll_ms)
         self._max_frames = frames_of(options.max_utterance_ms)
-        self._overlap_frames = min(CUT_OVERLAP_FRAMES, self._max_frames // 2)
         self._drains = 0
         self._events: list[SpeechEvent] = []
         self._utterance: Utterance | None = None
@@ -115,8 +116,7 @@ class Pipeline:
     def abandon(self) -> list[SpeechEvent]:
         """Give up the channel (its recognizer failed); return what had happened before that."""
         self._drop()
-        events, self._events = self._events, []
-        return events
+        return self._events
 
     def publish(self) -> None:
         """Tell the ring how far this is: what came of it is known to the supervisor."""
@@ -139,8 +139,6 @@ class Pipeline:
             self._close_gate()
             self._counters.add(Cell.FRAMES_SKIPPED, live - self._cursor)
             self._cursor = self._counted = self._floor = live
-
-    # the gate
 
     def _gate(self, stop: int) -> None:
         """Ask the VAD about each frame up to `stop` and open and end utterances accordingly."""
@@ -175,6 +173,8 @@ class Pipeline:
 
     def _listen(self, start: int, fed_from: int) -> None:
         self._utterance = Utterance(self._recognizers.take(), start, fed_from, fed_from, self._cadence)
+        if self._transcripts:
+            self._transcripts.begin(self._utterance, self._floor)
 
     def _end(self, stop: int) -> None:
         """Hear the utterance to `stop`, take its final hypothesis, give the recognizer back."""
@@ -183,8 +183,8 @@ class Pipeline:
         self._feed(utterance, stop)
         begun = time.thread_time()
         hypothesis = utterance.recognizer.final()
-        self._counters.add(Cell.DECODE_S, time.thread_time() - begun)
         self._spot(utterance, hypothesis)
+        self._counters.add(Cell.DECODE_S, time.thread_time() - begun)
         self._recognizers.give_back(utterance.recognizer)
         self._utterance, self._floor = None, stop
         self._counters.add(Cell.UTTERANCES, 1)
@@ -193,12 +193,14 @@ class Pipeline:
     def _cut(self) -> None:
         """The utterance is too long: end it and go on in a new one that hears the last second again."""
         self._end(self._cursor)
-        self._open(max(self._cursor - self._overlap_frames, self._reader.oldest))
+        self._open(max(self._cursor - min(CUT_OVERLAP_FRAMES, self._max_frames // 2), self._reader.oldest))
 
     def _drop(self) -> None:
         if self._utterance:
             self._recognizers.discard(self._utterance.recognizer)
             self._utterance = None
+            if self._transcripts:
+                self._transcripts.drop()
 
     def _close_gate(self) -> None:
         if self._utterance:
@@ -225,8 +227,6 @@ class Pipeline:
             else:
                 self._endpointer.close()
 
-    # the recognizer
-
     def _feed(self, utterance: Utterance, stop: int) -> None:
         begun = time.thread_time()
         for hypothesis in utterance.partials(self._reader, stop):
@@ -236,8 +236,8 @@ class Pipeline:
     def _spot(self, utterance: Utterance, hypothesis: Hypothesis) -> None:
         for spot in self._spotter.spot(hypothesis, self._ms(utterance.fed)):
             self._events.append(utterance.spotted(spot, hypothesis, self._gap_frames, self._reader))
-
-    # the books
+        if self._transcripts:
+            self._events += self._transcripts.hear(self._reader, hypothesis, utterance.fed, self._gap_frames)
 
     def _ms(self, count: int) -> int:
         return (count + self._gap_frames) * FRAME_MS

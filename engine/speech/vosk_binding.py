@@ -82,8 +82,12 @@ class VoskRecognizer:
         begun_s, self._begun = self._begun / SAMPLE_RATE, self._samples
         return Hypothesis(
             tuple(
-                HeardWord(word["word"], round((word["end"] - begun_s) * 1000), word["conf"])
+                HeardWord(word["word"], _ms(word["end"] - begun_s), word["conf"], _ms(word["start"] - begun_s))
                 for word in result.get("result", ())
             ),
             is_final=True,
         )
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

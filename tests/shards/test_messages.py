@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from engine.options import Channel
 from engine.packets import MAX_PACKET_BYTES
 from engine.shards.messages import SERVER_CODEC, WORKER_CODEC, Drain, OpenRing, Prepare, RingClosed
-from engine.speech.events import PhraseSpotted
+from engine.speech.events import PhraseSpotted, SpokenWord, Transcribed
 
 NUMBER = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(max_size=50)
@@ -23,6 +23,19 @@ st.register_type_strategy(
         phrase_end_ms=NUMBER,
         audio_position_ms=NUMBER,
         phrase_end_ns=NUMBER,
+    ),
+)
+st.register_type_strategy(
+    SpokenWord, st.builds(SpokenWord, text=TEXT, start_ms=NUMBER, end_ms=NUMBER, confidence=st.floats(0, 1))
+)
+st.register_type_strategy(
+    Transcribed,
+    st.builds(
+        Transcribed,
+        utterance_start_ms=NUMBER,
+        end_ms=NUMBER,
+        text=TEXT,
+        words=st.lists(st.from_type(SpokenWord), max_size=5).map(tuple),
     ),
 )
 BY_TYPE = {

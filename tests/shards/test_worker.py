@@ -11,9 +11,18 @@ from structlog.testing import capture_logs
 
 from engine.audio.arena import Arena
 from engine.packets import PacketPort, socket_pair
-from engine.shards.messages import WORKER_CODEC, CloseRing, Drain, OpenRing, RingClosed, RingFailed, Spotted
+from engine.shards.messages import (
+    WORKER_CODEC,
+    CloseRing,
+    Drain,
+    OpenRing,
+    RingClosed,
+    RingFailed,
+    Spotted,
+    TranscriptHeard,
+)
 from engine.shards.worker import TIDY_S, TURN_FRAMES, Worker
-from engine.speech.events import PhraseSpotted, SpeechEvent, UtteranceStarted
+from engine.speech.events import PhraseSpotted, SpeechEvent, SpokenWord, Transcribed, UtteranceStarted
 from engine.speech.pipeline import LATE_NS
 from engine.stats import Cell
 
@@ -77,8 +86,10 @@ class Hall:
     def __init__(self, *pipelines: StandIn) -> None:
         self._pipelines = list(pipelines)
         self.fired_ms: list[dict[str, int]] = []
+        self.transcribe: list[bool] = []
 
-    def open(self, channel, reader, counters, fired_ms) -> StandIn:
+    def open(self, channel, reader, counters, *, fired_ms, transcribe) -> StandIn:
+        self.transcribe.append(transcribe)
         self.fired_ms.append(fired_ms)
         return self._pipelines.pop(0)
 
@@ -208,6 +219,27 @@ def test_what_fired_before_it_was_born_goes_to_the_channel(desk):
     worker = desk(StandIn(frames=0))
     worker._obey(OpenRing(0, 7, "external", {"rule": 1480}))
     assert worker._hearing.fired_ms == [{"rule": 1480}]
+
+
+def test_a_channel_is_transcribed_when_it_asked(desk):
+    worker = desk(StandIn(frames=0), StandIn(frames=0))
+    worker._obey(OpenRing(0, 7, "external", transcribe=True))
+    worker._obey(OpenRing(1, 8, "internal"))
+    assert worker._hearing.transcribe == [True, False]
+
+
+def test_transcripts_are_told(stage):
+    said = Transcribed(True, 0, 60, "hello", (SpokenWord("hello", 0, 60, 1.0),))
+
+    class Scribe(StandIn):
+        def drain(self, limit: int) -> list[SpeechEvent]:
+            super().drain(limit)
+            return [said]
+
+    play = stage(Scribe(frames=3))
+    play.port.send(OpenRing(0, 7, "external", transcribe=True))
+    os.eventfd_write(play.bell, 1)
+    assert play.port.receive() == TranscriptHeard(7, said)
 
 
 def test_which_lease_is_being_heard_is_written_down(desk):

@@ -13,7 +13,7 @@ from engine.audio.format import FRAME_BYTES, FRAME_MS
 from engine.options import Channel, RuleOptions, ShardOptions, SpeechOptions
 from engine.shards.feed import RingFeed
 from engine.shards.pool import Pool
-from engine.speech.events import PhraseSpotted
+from engine.speech.events import PhraseSpotted, Transcribed
 from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -48,12 +48,19 @@ class Ear:
 
     spotted: list[tuple[str, Channel, PhraseSpotted]] = field(default_factory=list)
     failed: list[tuple[str, Channel, str]] = field(default_factory=list)
+    transcribed: list[tuple[Channel, Transcribed]] = field(default_factory=list)
 
     def on_spotted(self, conversation_id: str, channel: Channel, event: PhraseSpotted) -> None:
         self.spotted.append((conversation_id, channel, event))
 
     def on_channel_failed(self, conversation_id: str, channel: Channel, error: str) -> None:
         self.failed.append((conversation_id, channel, error))
+
+    def on_transcript(self, channel: Channel, transcript: Transcribed) -> None:
+        self.transcribed.append((channel, transcript))
+
+    def finals(self) -> list[Transcribed]:
+        return [transcript for _, transcript in self.transcribed if transcript.is_final]
 
     def phrases(self, conversation_id: str) -> list[str]:
         return [event.phrase for conversation, _, event in self.spotted if conversation == conversation_id]

@@ -20,11 +20,12 @@ from engine.options import FRAME_MS, RuleOptions, SpeechOptions
 from engine.options import Channel as ChannelName
 from engine.speech.cadence import Cadence
 from engine.speech.counters import Counters
-from engine.speech.events import PhraseSpotted, SpeechEvent
+from engine.speech.events import PhraseSpotted, SpeechEvent, Transcribed
 from engine.speech.hearing import Hearing
 from engine.speech.phrases import HeardWord, Hypothesis, PhraseSpotter, SpottingRule
 from engine.speech.pipeline import Pipeline
 from engine.speech.recognizer import Recognizer, RecognizerPool
+from engine.speech.transcripts import Transcripts
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "models/cueline-en-8k"
@@ -95,9 +96,9 @@ class ScriptedRecognizer:
     def _words(self) -> tuple[HeardWord, ...]:
         words, end = [], 0
         for (number, confidence), group in groupby(self._heard):
-            end += len(list(group))
+            start, end = end, end + len(list(group))
             if 0 < number < REFUSED:
-                words.append(HeardWord(VOCABULARY[number], end * FRAME_MS, confidence / 100))
+                words.append(HeardWord(VOCABULARY[number], end * FRAME_MS, confidence / 100, start * FRAME_MS))
         return tuple(words)
 
 
@@ -135,6 +136,7 @@ class Channel:
         counters: Counters | None = None,
         fired_ms: Mapping[str, int] | None = None,
         cadence: Cadence = Cadence(chunk_ms=100),  # noqa: B008 (frozen)
+        transcripts: Transcripts | None = None,
         **options: Any,
     ) -> None:
         self.memory = memory or new_ring(slots)
@@ -145,7 +147,7 @@ class Channel:
         spotter = PhraseSpotter([SpottingRule.of(each, no_entry_point) for each in rules], fired_ms)
         settings = OPTIONS.model_copy(update=options)
         self.pipeline = Pipeline(
-            RingReader(self.memory), ScriptedVad(), spotter, self.pool, cadence, settings, self.counters
+            RingReader(self.memory), ScriptedVad(), spotter, self.pool, cadence, settings, self.counters, transcripts
         )
 
     def say(self, text: str, confidence: float = 1.0) -> int:
@@ -188,13 +190,24 @@ def drained(pipeline: Pipeline, limits: Iterable[int] = (), limit: int = 25) -> 
 
 
 def hear(
-    hearing: Hearing, audio: Frames, *, channel: ChannelName = "external", limits: Iterable[int] = (), limit: int = 25
+    hearing: Hearing,
+    audio: Frames,
+    *,
+    channel: ChannelName = "external",
+    limits: Iterable[int] = (),
+    limit: int = 25,
+    transcribe: bool = False,
 ) -> tuple[list[SpeechEvent], Counters]:
     """The whole audio through a channel of its own, to its end."""
     memory, counters = new_ring(len(audio) + 1), Counters()
     write(RingWriter(memory), audio.tobytes())
-    pipeline = hearing.open(channel, RingReader(memory), counters)
+    pipeline = hearing.open(channel, RingReader(memory), counters, transcribe=transcribe)
     return drained(pipeline, limits, limit) + pipeline.finish(), counters
+
+
+def transcripts_in(events: Iterable[SpeechEvent]) -> list[Transcribed]:
+    """Only those."""
+    return [event for event in events if isinstance(event, Transcribed)]
 
 
 def phrases_in(events: Iterable[SpeechEvent]) -> list[PhraseSpotted]:
