@@ -26,11 +26,12 @@ LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"config", "intake", "shards", "commands", "admin", "model_store", "simulator"}),
     frozenset({"metrics", "model_manifest", "model_fetch", "model_archive"}),
     frozenset({"speech", "genesys"}),
-    frozenset({"audio", "packets", "logs", "cgroup", "state_file", "open_files", "tls"}),
+    frozenset({"audio", "packets", "logs", "cgroup", "state_file", "open_files", "addresses", "tls"}),
     frozenset({"options", "stats", "errors", "scoring", "__init__"}),
 )
 PARTS = {  # modules that belong to another's part
-    "config_audiohook": "config", "config_faults": "config", "config_layers": "config", "config_rules": "config", "doctor_views": "doctor", "shard_metrics": "metrics",
+    "config_faults": "config", "config_layers": "config", "config_rules": "config", "config_audiohook": "config",
+    "doctor_views": "doctor", "doctor_checks": "doctor", "doctor_audiohook": "doctor", "shard_metrics": "metrics",
     "listen_cli": "listen", "listen_views": "listen", "timeline": "listen", "timeline_labels": "listen", "demo_cli": "demo",
     "evaluate_cli": "evaluate", "evaluate_views": "evaluate", "evaluated": "evaluate", "proposals": "evaluate", "det": "evaluate",
     "det_points": "evaluate",
