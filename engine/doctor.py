@@ -8,41 +8,30 @@ import asyncio
 import os
 import platform
 import resource
-import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
-from engine.admin.server import address_fault
+from engine.admin.server import ADDRESS
 from engine.admin.tls import server_context
 from engine.cgroup import ROOT, memory_limit_bytes, own_membership, processors
 from engine.config import LocalOptions, load, load_local
+from engine.doctor_audiohook import check_audiohook
+from engine.doctor_checks import Check, check_address
 from engine.errors import ConfigError, ModelError, PlatformError
 from engine.model_manifest import tree_bytes
 from engine.open_files import OpenFiles, files_for
 from engine.options import AdminOptions, GenesysOptions, ShardOptions, public_url
 from engine.speech.model import validate_model
 
-Verdict = Literal["ok", "warn", "fail"]
 ObtainToken = Callable[[GenesysOptions], Awaitable[None]]  # raises PlatformError
 
 LIBRARIES = ("vosk", "webrtcvad-wheels", "PureCloudPlatformClientV2", "websockets", "aiohttp", "uvloop", "numpy")
 TOKEN_TIMEOUT_S = 20.0
 SUPERVISOR_MB, WORKER_MB, MODEL_FACTOR = 250, 60, 3  # a loaded model takes about three times its files
 FRAME_BYTES = 320 + 8  # audio, and the time it arrived
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    verdict: Verdict
-    found: str
-    advice: str = ""
 
 
 async def examine(
@@ -58,7 +47,7 @@ async def examine(
     try:
         genesys = load(config_file, environ).genesys
     except ConfigError as error:
-        return [*checks, _configuration(error.faults)]
+        return [*checks, _configuration(error.faults, without_platform=not local.audiohook.keys)]
     return [*checks, Check("configuration", "ok", "no faults"), await check_credentials(genesys, obtain_token)]
 
 
@@ -73,6 +62,7 @@ def survey(local: LocalOptions, calls: int) -> list[Check]:
         check_files(soft, hard, calls),
         check_shared_memory(shards),
         check_admin(local.admin),
+        *check_audiohook(local.audiohook, datetime.now(UTC)),
     ]
 
 
@@ -161,22 +151,17 @@ def check_admin(options: AdminOptions) -> Check:
         context = server_context(options)
     except ConfigError as error:
         return Check("admin address", "fail", "TLS", "\n".join(error.faults))
-    where = f"{options.host}:{options.port}"
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((options.host, options.port))
-        except OSError as error:
-            return Check("admin address", "fail", where, address_fault(options, error))
-    if context is None and not options.on_loopback:
+    check = check_address("admin address", ADDRESS, options.host, options.port)
+    if check.verdict == "ok" and context is None and not options.on_loopback:
         advice = "set CUELINE_ADMIN_TLS_CERT and CUELINE_ADMIN_TLS_KEY: the token crosses the network in clear"
-        return Check("admin address", "warn", f"{where} is free", advice)
-    return Check("admin address", "ok", f"{where} is free")
+        return Check(check.name, "warn", check.found, advice)
+    return check
 
 
 async def check_credentials(genesys: GenesysOptions, obtain_token: ObtainToken | None) -> Check:
     """Whether a token can be had with them."""
+    if genesys.credentials is None:
+        return Check("credentials", "ok", "not set, not needed: calls come by AudioHook, and no sink acts on them")
     where = public_url(genesys.login_url)
     if obtain_token is None:
         return Check("credentials", "ok", f"set for {where}, not tried")
@@ -193,10 +178,15 @@ async def check_credentials(genesys: GenesysOptions, obtain_token: ObtainToken |
     return Check("credentials", "ok", f"a token was given by {where}")
 
 
-def _configuration(faults: list[str]) -> Check:
+def _configuration(faults: list[str], *, without_platform: bool = False) -> Check:
     """A configuration that would stop the start; missing credentials alone stop only `cueline run`."""
-    if all(fault.startswith(("GENESYS_CLIENT_ID: not set", "GENESYS_CLIENT_SECRET: not set")) for fault in faults):
-        advice = "set GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET to follow calls; demo, simulate and listen need none"
+    if without_platform and all(
+        fault.startswith(("GENESYS_CLIENT_ID: not set", "GENESYS_CLIENT_SECRET: not set")) for fault in faults
+    ):
+        advice = (
+            "set GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET, or CUELINE_AUDIOHOOK_API_KEY where calls come by AudioHook; "
+            "demo, simulate and listen need none"
+        )
         return Check("credentials", "warn", "not set", advice)
     return Check("configuration", "fail", "\n".join(faults), "put these right; cueline.toml shows every setting")
 

@@ -7,7 +7,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Column, Table
 
-from engine.doctor import Check, Verdict
+from engine.doctor_checks import Check, Verdict
 
 _SIGNS: dict[Verdict, str] = {"ok": "[green]ok[/]", "warn": "[yellow]warning[/]", "fail": "[red]fails[/]"}
 

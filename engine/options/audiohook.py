@@ -27,6 +27,11 @@ class AudioHookKey(Options):
     )
     organization_id: Uuid | None = Field(None, description="The only organization that may use this key.")
 
+    @property
+    def signed(self) -> bool:
+        """Whether its requests have to be signed."""
+        return bool(self.client_secret.get_secret_value())
+
     @field_validator("api_key")
     @classmethod
     def _as_genesys_allows(cls, key: SecretStr) -> SecretStr:
