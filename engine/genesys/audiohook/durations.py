@@ -6,8 +6,8 @@ from engine.audio.format import SAMPLE_RATE
 
 NS_PER_S = 1_000_000_000
 SAMPLE_NS = NS_PER_S // SAMPLE_RATE
-# At most 31 years. Digits behind the ninth of a fraction are cut off.
-_DURATION = re.compile(r"PT(?:([0-9]{1,9})|([0-9]{0,9})\.([0-9]{1,40}))S")
+# At most 115 days. Digits behind the ninth of a fraction are cut off.
+_DURATION = re.compile(r"PT(?:([0-9]{1,7})|([0-9]{0,7})\.([0-9]{1,40}))S")
 
 
 def read_ns(value: object) -> int:

@@ -1,6 +1,6 @@
 """What an AudioHook session tells its owner."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engine.genesys.audiohook.messages import CloseReason, Open
 from engine.genesys.audiohook.states import Fault, IgnoredReason, OverReason
@@ -17,7 +17,7 @@ class OpenAsked:
 class AudioReceived:
     """Whole samples of all channels, interleaved, as they came."""
 
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

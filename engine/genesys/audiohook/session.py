@@ -54,7 +54,10 @@ class AudioHookSession:
         self._asked: messages.Open | None = None  # until it is answered
         self._frame_bytes = NO_MEDIA
         self._opened_s: float | None = None
-        self.data_to_send = self._numbering.data_to_send
+
+    def data_to_send(self) -> list[str]:
+        """Return the messages to send now, in order; each is returned once."""
+        return self._numbering.data_to_send()
 
     def receive_audio(self, data: bytes, now_s: float) -> Sequence[SessionEvent]:
         """Take one binary message."""
