@@ -52,7 +52,7 @@ HOMES = {  # a third-party library's import sites
         "demo/figures.py",
     },  # the demo reads what the engine exposes
     "sqlite3": {"state_file.py", "state_connection.py"},
-    "uvloop": {"cli.py", "simulator/cli.py"},
+    "uvloop": {"cli.py", "simulator/cli.py", "simulator/audiohook/cli.py"},
     "pydantic_settings": {"config_layers.py"},
     "websockets": {"intake/realtime_socket.py", "intake/direct_connection.py"},
     "soundfile": {"intake/wav_reader.py"},
