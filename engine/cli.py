@@ -31,7 +31,7 @@ from engine.genesys.platform import PlatformClient
 from engine.logs import configure_logging
 from engine.model_store import ModelStore
 from engine.options import GenesysOptions
-from engine.simulator.cli import simulate
+from engine.simulator.cli import simulator
 from engine.supervisor import Supervisor
 
 NOT_AS_IT_SHOULD = 1
@@ -51,7 +51,7 @@ models = typer.Typer(no_args_is_help=True, help="Vosk models: list, fetch, check
 app.add_typer(models, name="models")
 app.add_typer(commands_cli.commands, name="commands")
 app.add_typer(bench, name="bench")
-app.command()(simulate)
+app.add_typer(simulator, name="simulate")
 app.command()(listen_cli.listen)
 app.command()(evaluate_cli.evaluate)
 app.command()(demo_cli.demo)

@@ -55,7 +55,7 @@ HOMES = {  # a third-party library's import sites
         "demo/figures.py",
     },  # the demo reads what the engine exposes
     "sqlite3": {"state_file.py", "state_connection.py"},
-    "uvloop": {"cli.py", "simulator/cli.py"},
+    "uvloop": {"cli.py", "simulator/cli.py", "simulator/audiohook/cli.py"},
     "http_sf": {"genesys/audiohook/signature.py"},
     "pydantic_settings": {"config_layers.py"},
     "websockets": {

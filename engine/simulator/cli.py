@@ -16,16 +16,21 @@ from rich.console import Console
 from rich.table import Table
 
 from engine.errors import CuelineError
+from engine.simulator.audiohook.cli import audiohook
 from engine.simulator.call import CallReport
+from engine.simulator.complaints import BAD_INPUT, fault_lines
 from engine.simulator.faults import FAULTS, parse_fault
 from engine.simulator.options import SPEECH_DIR, CallOptions, DeliveryOptions, SimulatorOptions
 from engine.simulator.recordings import calls_from_speech, calls_from_wavs
 from engine.simulator.server import Simulator
 
-BAD_INPUT = 2
+simulator = typer.Typer(invoke_without_command=True)
+simulator.command()(audiohook)
 
 
+@simulator.callback()
 def simulate(
+    context: typer.Context,
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 picks a free one.")] = 8090,
@@ -45,7 +50,12 @@ def simulate(
     env_file: Annotated[Path | None, typer.Option(help="Write the export lines to this file once ready.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON line instead of a table.")] = False,
 ) -> None:
-    """A local Genesys Cloud that plays recordings as live calls."""
+    """A local Genesys Cloud that plays recordings as live calls.
+
+    Cueline connects to it and listens. The other way round, as Genesys' AudioHook: `cueline simulate audiohook`.
+    """
+    if context.invoked_subcommand is not None:
+        return
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is for what was asked for
     try:
         _forget(env_file)
@@ -65,7 +75,7 @@ def simulate(
         )
         uvloop.run(_serve(options, env_file, as_json=json))
     except (CuelineError, ValidationError, OSError) as error:  # OSError: the env file
-        print(f"cueline simulate: {_fault_lines(error)}", file=sys.stderr)
+        print(f"cueline simulate: {fault_lines(error)}", file=sys.stderr)
         raise typer.Exit(BAD_INPUT) from error
 
 
@@ -73,27 +83,19 @@ def _calls(speech: Path, wavs: list[Path] | None, count: int | None) -> tuple[Ca
     return calls_from_wavs(wavs, count) if wavs else calls_from_speech(speech, count)
 
 
-def _fault_lines(error: CuelineError | ValidationError | OSError) -> str:
-    """One line per fault: where, and what is wrong there."""
-    if not isinstance(error, ValidationError):
-        return str(error)
-    places = {".".join(map(str, each["loc"])) or "value": each["msg"] for each in error.errors()}
-    return "\n".join(f"{place}: {what}" for place, what in places.items())
-
-
 async def _serve(options: SimulatorOptions, env_file: Path | None, *, as_json: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with Simulator(options) as simulator:
-        exports = [f"export {name}={shlex.quote(value)}" for name, value in simulator.environment().items()]
+    async with Simulator(options) as cloud:
+        exports = [f"export {name}={shlex.quote(value)}" for name, value in cloud.environment().items()]
         if env_file is not None:
             _write_whole(env_file, "\n".join(exports) + "\n")
         if as_json:
-            _print_json(simulator)
+            _print_json(cloud)
         else:
-            _print_table(simulator, exports)
+            _print_table(cloud, exports)
         await stop.wait()
 
 
@@ -110,23 +112,23 @@ def _write_whole(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def _print_json(simulator: Simulator) -> None:
+def _print_json(cloud: Simulator) -> None:
     line = {
         "event": "ready",
-        "url": simulator.url,
-        "environment": simulator.environment(),
-        "calls": [call.body() for call in simulator.calls],
+        "url": cloud.url,
+        "environment": cloud.environment(),
+        "calls": [call.body() for call in cloud.calls],
     }
     sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
     sys.stdout.flush()
 
 
-def _print_table(simulator: Simulator, exports: list[str]) -> None:
+def _print_table(cloud: Simulator, exports: list[str]) -> None:
     console = Console()
-    table = Table(title=f"Simulated calls at {simulator.url}")
+    table = Table(title=f"Simulated calls at {cloud.url}")
     for column in ("conversation", "recording", "seconds", "phrases"):
         table.add_column(column, overflow="fold")
-    for call in simulator.calls:
+    for call in cloud.calls:
         table.add_row(call.conversation_id, call.file, f"{call.duration_ms / 1000:.1f}", _phrases(call))
     console.print(table)
     console.print("Point Cueline at it from another terminal:")
