@@ -118,7 +118,7 @@ class Authenticator:
                 _may_be_unsigned(key)
                 return None
         base = base_of(found, upgrade.target, upgrade.authority.lower(), headers)
-        secret = key.secret if key is not None and key.secret else NOBODYS
+        secret = NOBODYS if key is None else key.secret
         fits = hmac.compare_digest(hmac.digest(secret, base, hashlib.sha256), found.mac)
         if key is None:
             raise refused("key_unknown")
