@@ -149,10 +149,10 @@ class AudioHookServer:
         options = self._options
         path, mark, query = request.path.partition("?")
         hosts = request.headers.get_all("Host")
-        secure = self._tls is not None or bool(options.trusted_proxies)
+        secure = bool(self._tls or options.trusted_proxies or options.authority)
         return Upgrade(
             target=f"{options.public_path or path}{mark}{query}",
-            authority=options.authority or authority_of(hosts[0] if hosts else "", secure=secure),
+            authority=authority_of(options.authority or (hosts[0] if hosts else ""), secure=secure),
             headers=tuple(request.headers.raw_items()),
         )
 

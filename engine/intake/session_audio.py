@@ -10,6 +10,7 @@ ends at the frame that holds the sample.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from time import monotonic
 
 from engine.audio.format import FRAME_SAMPLES, SAMPLE_BYTES, SAMPLE_RATE
 from engine.audio.interleaved import TakeApart
@@ -54,7 +55,7 @@ class Pump:
 
     def _pour(self) -> None:
         self._armed = False
-        now_s = self._loop.time()
+        now_s = monotonic()
         self._waiting = {audio for audio in self._waiting if not audio.pour(now_s)}
         if self._waiting:
             self._arm()

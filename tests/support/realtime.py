@@ -20,6 +20,7 @@ from websockets.http11 import Request, Response
 
 from engine.errors import PlatformError, RefusedError
 from engine.genesys.checks import ConversationCheck
+from engine.intake.ports import OnTranscript
 from engine.options import Channel, GenesysOptions
 
 LIVE = ConversationCheck(live=True, reason="live")
@@ -235,6 +236,9 @@ class FakeLease:
     conversation_id: str
     feeds: dict[Channel, FakeFeed]
     released: int = 0
+    key: str = ""
+    continues: tuple[str, ...] = ()
+    on_transcript: OnTranscript | None = None
 
     def feed(self, channel: Channel) -> FakeFeed:
         assert not self.released
@@ -243,20 +247,33 @@ class FakeLease:
     def release(self) -> None:
         self.released += 1
 
+    async def heard(self, timeout_s: float) -> bool:
+        return bool(self.released) and timeout_s > 0
+
 
 class FakeShards:
-    """Leases what it is asked for, one lease per conversation at a time, or refuses for a given reason."""
+    """Leases what it is asked for, one lease per conversation or session at a time, or refuses for a given reason."""
 
     def __init__(self, refusal: RefusedError | None = None) -> None:
         self._refusal = refusal
         self.leases: list[FakeLease] = []
 
-    def lease(self, conversation_id: str, channels: tuple[Channel, ...]) -> FakeLease:
+    def lease(
+        self,
+        conversation_id: str,
+        channels: tuple[Channel, ...],
+        *,
+        session_id: str | None = None,
+        continues: Sequence[str] = (),
+        on_transcript: OnTranscript | None = None,
+    ) -> FakeLease:
         if self._refusal is not None:
             raise self._refusal
-        if any(lease.conversation_id == conversation_id and not lease.released for lease in self.leases):
+        key = session_id or conversation_id
+        if any(lease.key == key and not lease.released for lease in self.leases):
             raise RefusedError("duplicate", "leased already")
-        lease = FakeLease(conversation_id, {channel: FakeFeed() for channel in channels})
+        feeds: dict[Channel, FakeFeed] = {channel: FakeFeed() for channel in channels}
+        lease = FakeLease(conversation_id, feeds, key=key, continues=tuple(continues), on_transcript=on_transcript)
         self.leases.append(lease)
         return lease
 
