@@ -3,6 +3,7 @@
 from tests.fuzz import (
     admin_targets,
     audio_targets,
+    audiohook_targets,
     config_targets,
     file_targets,
     platform_targets,
@@ -18,6 +19,7 @@ _MODULES = (
     admin_targets,
     config_targets,
     file_targets,
+    audiohook_targets,
     upgrade_targets,
 )
 

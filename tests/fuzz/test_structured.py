@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.audiohook_targets import OPEN
 from tests.fuzz.targets import TARGETS
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of what libraries say of strange inputs
@@ -26,9 +27,48 @@ WORDS = {
         "audio",
     ],
     "picture": ["participants", "calls", "purpose", "state", "id", "endTime", "chats", "disconnectedTime"],
+    "audiohook-messages": [
+        *(
+            "organizationId",
+            "conversationId",
+            "participant",
+            "id",
+            "ani",
+            "media",
+            "type",
+            "format",
+            "channels",
+            "rate",
+        ),
+        *(
+            "language",
+            "supportedLanguages",
+            "continuedSessions",
+            "rtt",
+            "start",
+            "discarded",
+            "reason",
+            "code",
+            "digit",
+        ),
+    ],
     "label-manifest": ["calls", "file", "said", "phrase", "start_ms", "end_ms", "channel"],
 }
-VALUES = ["connected", "audio", "ended", "error", "terminated", "customer", "agent", "external", "401", "1e999", "QQ=="]
+AUDIOHOOK_TYPES = ["open", "ping", "update", "paused", "resumed", "discarded", "close", "error", "dtmf", "weather"]
+VALUES = [
+    "connected",
+    "audio",
+    "ended",
+    "error",
+    "terminated",
+    "customer",
+    "agent",
+    "external",
+    "401",
+    "1e999",
+    "QQ==",
+    "PT1.5S",
+]
 
 scalars = (
     st.none()
@@ -54,6 +94,17 @@ def objects(words: list[str]) -> st.SearchStrategy[dict[str, object]]:
 @settings(deadline=None)
 def test_realtime_messages(state, messages):
     TARGETS["realtime"].feed(bytes([state]) + b"\0".join(map(orjson.dumps, messages)))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(AUDIOHOOK_TYPES), objects(WORDS["audiohook-messages"])), min_size=1, max_size=5)
+)
+@settings(deadline=None)
+def test_audiohook_messages_alone_and_in_a_session(said):
+    texts = [kind.encode() + orjson.dumps(parameters) for kind, parameters in said]
+    for text in texts:
+        TARGETS["audiohook-messages"].feed(b"\1" + text)
+    TARGETS["audiohook-session"].feed(b"\0".join(b"\4" + text for text in (OPEN + b"}", *texts)))
 
 
 @given(objects(WORDS["picture"]))
