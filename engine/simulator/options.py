@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine.options import ConversationId, Options, Positive
+from engine.options import Channel, ConversationId, Options, Positive
 
 SAMPLE_RATE = 8000
 SAMPLE_BYTES = 2
@@ -32,6 +32,7 @@ class Said(BaseModel):
     start_ms: int = Field(ge=0)
     end_ms: int = Field(ge=0)
     sentence: str = ""
+    channel: Channel = "external"
 
 
 class DeliveryOptions(Options):
