@@ -10,6 +10,7 @@ ATHERIS := sys_platform == "linux" and platform_machine == "x86_64" and python_v
 MINUTES ?= 30
 FAULTS ?= 500
 SEED ?= 1
+SOURCE ?= realtime
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types cover bench bench-capacity bench-compare bench-gate bench-rebase fuzz fuzz-short \
@@ -28,8 +29,8 @@ $(READY): requirements.lock pyproject.toml
 
 setup: $(READY) ## the virtual environment with everything in it
 
-demo: $(READY) ## a local Genesys Cloud, the engine, real speech: see phrases become commands
-	@$(BIN)/cueline demo
+demo: $(READY) ## a local Genesys Cloud, the engine, real speech: see phrases become commands; SOURCE=audiohook: calls come to us
+	@$(BIN)/cueline demo --source $(SOURCE)
 
 test: $(READY) ## the tests
 	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile

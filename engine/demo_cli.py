@@ -15,7 +15,7 @@ import typer
 from engine.demo.conduct import conduct
 from engine.demo.interrupts import Interrupts
 from engine.demo.report import report_of
-from engine.demo.scene import DemoOptions, Result
+from engine.demo.scene import DemoOptions, Result, Source
 from engine.demo.shows import Show, show_for
 from engine.errors import DemoError
 from engine.simulator.options import SPEECH_DIR
@@ -32,6 +32,10 @@ def demo(
         int | None,
         typer.Option(min=1, max=200, help="Calls at once; recordings are used in turn. Without it, each once."),
     ] = None,
+    source: Annotated[
+        Source,
+        typer.Option(help="realtime: we connect to each call; audiohook: calls come to us, customer and agent apart."),
+    ] = "realtime",
     seconds_max: Annotated[float, typer.Option(min=5, help="The calls end after so long at the latest.")] = 120.0,
     speech: Annotated[
         Path,
@@ -54,7 +58,7 @@ def demo(
         raise typer.BadParameter(f"{speech} holds no {MANIFEST}", param_hint="--speech")
     if report and not report.parent.is_dir():
         raise typer.BadParameter(f"{report.parent} is no folder", param_hint="--report")
-    options = DemoOptions(speech.resolve(), calls, seconds_max)
+    options = DemoOptions(speech.resolve(), calls, seconds_max, source)
     show = show_for(as_json=json)
     try:
         outcome = asyncio.run(_perform(options, show))

@@ -17,6 +17,7 @@ app.command()(demo)
         (["--calls", "0"], "--calls"),
         (["--calls", "201"], "--calls"),
         (["--seconds-max", "1"], "--seconds-max"),
+        (["--source", "telephone"], "--source"),
         (["--speech", "/nowhere"], "--speech"),
         (["--speech", str(SPEECH_DIR.parent)], "holds no manifest.json"),
         (["--report", "/nowhere/report.json"], "/nowhere is no folder"),

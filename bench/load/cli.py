@@ -14,13 +14,13 @@ import typer
 from rich.console import Console
 
 from bench.load.capacity import Capacity, find_capacity, measure_all
-from bench.load.product import Product, ProductOptions
+from bench.load.product import Product, ProductOptions, name_of
 from bench.load.search import Search
 from bench.load.shows import Progress
 from bench.load.views import document, points_table, verdict
 from engine.cgroup import processors
 from engine.demo.interrupts import Interrupts
-from engine.demo.scene import Machine
+from engine.demo.scene import Machine, Source
 from engine.options import Profile
 from engine.simulator.options import SPEECH_DIR
 
@@ -51,6 +51,13 @@ def capacity(
     profile: Annotated[
         Profile | None, typer.Option(envvar="CUELINE_PROFILE", help="How much audio is computed at once.")
     ] = None,
+    source: Annotated[
+        Source, typer.Option(help="realtime: we connect to each call; audiohook: two-channel calls connect to us.")
+    ] = "realtime",
+    speech_share: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="With audiohook: this share of the calls talks, the others are silent."),
+    ] = 1.0,
     speech: Annotated[
         Path,
         typer.Option(
@@ -71,19 +78,18 @@ def capacity(
     nothing else. Exit code 0 when a load was held, also where others broke; 1 when none was.
     """
     loads = _loads(calls)
-    for option, path in (("--report", report), ("--plot", plot)):
-        if path and not path.parent.is_dir():
-            raise typer.BadParameter(f"{path.parent} is no folder", param_hint=option)
-    if not (speech / "manifest.json").is_file():
-        raise typer.BadParameter(f"{speech} holds no manifest.json", param_hint="--speech")
-    found = Capacity("Cueline")
+    _check_paths(report, plot, speech)
+    if speech_share != 1 and source != "audiohook":
+        raise typer.BadParameter("works with --source audiohook only", param_hint="--speech-share")
+    options = ProductOptions(speech.resolve(), shards, profile, source, speech_share)
+    found = Capacity(name_of(source))
     progress = Progress(Console(stderr=True))
     search = Search(min(most, first or FIRST_PER_PROCESSOR * processors()), most)
 
     async def perform() -> int | None:
         """None, or the number of the signal that ended it."""
         with Interrupts() as interrupts:
-            subject = Product(ProductOptions(speech.resolve(), shards, profile), os.environ, progress, interrupts.hurry)
+            subject = Product(options, os.environ, progress, interrupts.hurry)
             try:
                 if loads:
                     await measure_all(subject, loads, seconds, found, progress.point)
@@ -104,6 +110,14 @@ def capacity(
         raise typer.Exit(INTERRUPTED + number)
     if found.held is None:
         raise typer.Exit(NOT_AS_IT_SHOULD)
+
+
+def _check_paths(report: Path | None, plot: Path | None, speech: Path) -> None:
+    for option, path in (("--report", report), ("--plot", plot)):
+        if path and not path.parent.is_dir():
+            raise typer.BadParameter(f"{path.parent} is no folder", param_hint=option)
+    if not (speech / "manifest.json").is_file():
+        raise typer.BadParameter(f"{speech} holds no manifest.json", param_hint="--speech")
 
 
 def _loads(text: str | None) -> tuple[int, ...]:

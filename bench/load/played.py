@@ -22,7 +22,7 @@ def said_until(calls: Iterable[PlayedCall], until_ns: int) -> Iterator[SaidPhras
             end_ms = begun_ms + each.end_ms
             ended_ns = (call.started_ns or 0) + end_ms * NS_PER_MS
             if ended_ns <= until_ns:
-                yield SaidPhrase(call.conversation_id, call.name, each.phrase, end_ms, ended_ns)
+                yield SaidPhrase(call.conversation_id, call.name, each.phrase, end_ms, ended_ns, each.channel)
 
 
 def stretch(calls: Sequence[PlayedCall], deliveries: Sequence[Delivery], begin_ns: int, end_ns: int) -> Score:

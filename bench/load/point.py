@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.demo.figures import RANKS
+from engine.demo.sessions import Sessions
 from engine.scoring import percentile
 
 FRAME_P99_MS = 200.0
@@ -49,6 +50,7 @@ class Point:
     utilization: float | None = None  # of the busiest worker
     late_ms: float = 0.0  # how far the load generator was behind its own clock at worst
     failure: str | None = None  # it could not be measured at all
+    sessions: Sessions | None = None  # of AudioHook, as the load generator saw them
 
     @classmethod
     def failed(cls, calls: int, why: str) -> "Point":
@@ -76,6 +78,8 @@ class Point:
             found.append("no phrase was said: measure for longer")
         if self.heard < HEARD_SHARE * self.said:
             found.append(f"{self.said - self.heard} of {self.said} phrases missed")
+        if self.sessions is not None:
+            found += [*self.sessions.faults, *self.sessions.late]
         return tuple(found)
 
     def report(self) -> dict[str, Any]:
@@ -96,6 +100,7 @@ class Point:
             "load_late_ms": round(self.late_ms, 1),
             "memory_mb": {part: round(mb, 1) for part, mb in self.memory_mb.items()},
             "utilization": _rounded(self.utilization, 3),
+            "sessions": self.sessions.report() if self.sessions else None,
         }
 
 

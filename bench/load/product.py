@@ -16,8 +16,10 @@ from bench.load.played import stretch
 from bench.load.point import Point, Ranks
 from engine.demo.calls import PlayedCall
 from engine.demo.figures import RANKS, Buckets, Reading, bucket_percentile
+from engine.demo.scene import Source
 from engine.demo.scoring import Score
-from engine.demo.stage import Stage, Steps, staged, wanted_phrases
+from engine.demo.sessions import Sessions
+from engine.demo.stage import SIMULATE, Stage, Steps, staged, wanted_phrases
 from engine.errors import DemoError
 
 STAGGER_ALL_MS = 6000
@@ -34,6 +36,17 @@ class ProductOptions:
     speech: Path
     shards: int | None = None
     profile: str | None = None
+    source: Source = "realtime"
+    speech_share: float = 1.0  # of AudioHook calls; the others send silence
+
+    def simulator(self, calls: int) -> list[str]:
+        """What follows `cueline`: calls that begin within STAGGER_ALL_MS and are played over and over."""
+        arguments = [*SIMULATE[self.source], "--port", "0", "--json", "--loop", "--speech", str(self.speech)]
+        arguments += ["--calls", str(calls)]
+        if self.source == "audiohook":
+            rate = max(1.0, 1000 * calls / STAGGER_ALL_MS)
+            return [*arguments, "--rate", f"{rate:.3f}", "--speech-share", f"{self.speech_share:g}"]
+        return [*arguments, "--stagger-ms", str(max(1, STAGGER_ALL_MS // calls))]
 
     def settings(self) -> dict[str, str]:
         """Environment of the engine."""
@@ -63,9 +76,8 @@ class _Look:
 class Product:
     """A `Subject`."""
 
-    name = "Cueline"
-
     def __init__(self, options: ProductOptions, environ: Mapping[str, str], steps: Steps, hurry: asyncio.Event) -> None:
+        self.name = name_of(options.source)
         self._options = options
         self._environ = environ
         self._steps = steps
@@ -73,13 +85,10 @@ class Product:
 
     async def measure(self, calls: int, seconds: float) -> Point:
         """Start, settle, measure, stop."""
-        speech = self._options.speech
-        stagger_ms = max(1, STAGGER_ALL_MS // calls)
-        arguments = ["simulate", "--port", "0", "--json", "--loop", "--speech", str(speech)]
-        arguments += ["--calls", str(calls), "--stagger-ms", str(stagger_ms)]
-        settings = self._options.settings() | {"CUELINE_LOG_LEVEL": "info"}
-        phrases = wanted_phrases(speech)
-        async with staged(arguments, phrases, self._environ, self._steps, self._hurry, settings) as stage:
+        options, settings = self._options, self._options.settings() | {"CUELINE_LOG_LEVEL": "info"}
+        phrases, arguments = wanted_phrases(options.speech), options.simulator(calls)
+        play = staged(arguments, phrases, self._environ, self._steps, self._hurry, settings, source=options.source)
+        async with play as stage:
             playing = await self._all_begun(stage, calls)
             self._steps.begun(f"{calls} calls for {seconds:.0f} s")
             begin = await _Look.at(stage)
@@ -87,9 +96,10 @@ class Product:
             end = await _Look.at(stage)
             memory = _memory(stage.engine.pid)
             late_ms = await stage.simulator_late_ms()
+            sessions = await stage.sessions() if options.source == "audiohook" else None
             await asyncio.sleep(LAST_WORDS_S)
             found = stretch(playing, stage.receiver.deliveries, begin.at_ns, end.at_ns)
-        return _point(calls, begin, end, found, memory, late_ms)
+        return _point(calls, begin, end, found, memory, late_ms, sessions)
 
     async def _all_begun(self, stage: Stage, calls: int) -> tuple[PlayedCall, ...]:
         """Wait until every call has been on for a while; DemoError when that takes too long."""
@@ -104,6 +114,11 @@ class Product:
         refused = any("conversation refused" in line for line in stage.engine.complaints)
         why = "the engine refused some: no capacity" if refused else f"not within {BEGIN_S:.0f} s"
         raise DemoError(f"{calls} calls did not all begin: {why}")
+
+
+def name_of(source: Source) -> str:
+    """What it is called in reports."""
+    return "Cueline" if source == "realtime" else "Cueline, calls by AudioHook (two channels each)"
 
 
 def _memory(engine_pid: int) -> dict[str, float]:
@@ -130,7 +145,15 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def _point(calls: int, begin: _Look, end: _Look, found: Score, memory: dict[str, float], late_ms: float) -> Point:
+def _point(
+    calls: int,
+    begin: _Look,
+    end: _Look,
+    found: Score,
+    memory: dict[str, float],
+    late_ms: float,
+    sessions: Sessions | None,
+) -> Point:
     seconds = (end.at_ns - begin.at_ns) / 1e9
     was, now = begin.reading, end.reading
     workers = now.worker_cpu_s - was.worker_cpu_s
@@ -163,6 +186,7 @@ def _point(calls: int, begin: _Look, end: _Look, found: Score, memory: dict[str,
         memory_mb=memory,
         utilization=now.utilization,
         late_ms=late_ms,
+        sessions=sessions,
     )
 
 

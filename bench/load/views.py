@@ -9,6 +9,7 @@ from rich.table import Table
 from bench.load.capacity import Capacity
 from bench.load.point import FRAME_P99_MS, SPOT_P95_MS, Point
 from engine.demo.scene import Machine
+from engine.demo.sessions import OPENED_MS, PING_MS, Sessions
 
 CRITERION = f"no frame dropped, frame latency p99 ≤ {FRAME_P99_MS:.0f} ms, spot latency p95 ≤ {SPOT_P95_MS:.0f} ms, 98 % of phrases heard"
 COLUMNS = ("calls", "held", "heard", "false", "spot\np50", "\np95", "\np99", "frame\np50", "\np99", "CPU", "busy")
@@ -66,7 +67,18 @@ def verdict(found: Capacity, machine: Machine) -> list[str]:
             f"Memory (PSS): engine {memory['engine']:.0f} MB, of which workers {memory['workers']:.0f}; "
             f"the greatest worker's own pages {memory['worker private']:.0f} MB."
         )
+    if held.sessions:
+        lines.append(_sessions(held.sessions))
     return [*lines, _load(held), f"Held means: {CRITERION}."]
+
+
+def _sessions(sessions: Sessions) -> str:
+    opened, pings = sessions.opened_ms, sessions.ping_ms
+    return (
+        f"AudioHook: {sessions.opened} sessions opened, p99.9 {_ms(opened.p999)} ms; "
+        f"{pings.count} pings, p99 {_ms(pings.p99)} ms; {sessions.lost} sessions lost. "
+        f"Held means also: opened p99.9 ≤ {OPENED_MS:.0f} ms, pings p99 ≤ {PING_MS:.0f} ms, none lost."
+    )
 
 
 def _settled(found: Capacity) -> str:

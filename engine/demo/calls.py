@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from engine.demo.scoring import SaidPhrase
+from engine.options import Channel
 from engine.simulator.options import Said
 
 NS_PER_MS = 1_000_000
@@ -25,6 +26,10 @@ class PlayedCall(BaseModel):
     started_ns: int | None = Field(None, alias="started_at_ns")  # may lie ahead; None before its first subscription
     duration_ms: int
     said: tuple[Said, ...] = ()
+    state: str = ""  # "waiting", "live" or "ended"
+    channels: tuple[Channel, ...] = (
+        "external",
+    )  # that somebody listens to; none yet, before an AudioHook call is taken
 
     def elapsed_ms(self, now_ns: int) -> int:
         """Since it began; past its end too, below 0 when it is about to begin, 0 when nobody knows yet."""
@@ -61,12 +66,35 @@ def numbered(calls: Iterable[PlayedCall]) -> tuple[PlayedCall, ...]:
 def phrases_of(calls: Iterable[PlayedCall]) -> list[SaidPhrase]:
     """All phrases of the calls that have begun, said already or not, in the order of their ends."""
     phrases = [
-        SaidPhrase(call.conversation_id, call.name, each.phrase, each.end_ms, call.started_ns + each.end_ms * NS_PER_MS)
+        SaidPhrase(
+            call.conversation_id,
+            call.name,
+            each.phrase,
+            each.end_ms,
+            call.started_ns + each.end_ms * NS_PER_MS,
+            each.channel,
+        )
         for call in calls
         if call.started_ns is not None
         for each in call.said
     ]
     return sorted(phrases, key=lambda each: each.ended_ns)
+
+
+def lanes(calls: Iterable[PlayedCall]) -> list[tuple[PlayedCall, Channel]]:
+    """Every call with each of its channels: the lines of a picture. A call has one even before it is taken."""
+    return [(call, channel) for call in calls for channel in call.channels or ("external",)]
+
+
+def two_sided(calls: Iterable[PlayedCall]) -> bool:
+    """Whether customers and agents are to be told apart."""
+    return any("internal" in call.channels for call in calls)
+
+
+def recording_of(name: str, channel: Channel) -> str:
+    """What a call of this name plays there: `call-01+call-02 #2` has two recordings, the customer's first."""
+    stems = name.partition(" #")[0].split("+")
+    return stems[0] if channel == "external" else stems[-1]
 
 
 def most_at_once(calls: Iterable[PlayedCall]) -> int:

@@ -16,6 +16,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from engine.demo.scoring import Delivery
+from engine.options import Channel
 
 PATH = "/commands"
 BODY_BYTES = 64 * 1024
@@ -32,6 +33,7 @@ class _Data(_Lenient):
     conversation_id: str
     phrase: str
     phrase_end_ms: int
+    channel: Channel = "external"
 
 
 class _Event(_Lenient):
@@ -99,6 +101,14 @@ class Receiver:
         same_id = request.headers.get("webhook-id") == event.id
         data = event.data
         self._deliveries.append(
-            Delivery(event.id, data.conversation_id, data.phrase, data.phrase_end_ms, received_ns, holds and same_id)
+            Delivery(
+                event.id,
+                data.conversation_id,
+                data.phrase,
+                data.phrase_end_ms,
+                received_ns,
+                holds and same_id,
+                data.channel,
+            )
         )
         return web.Response(status=204)

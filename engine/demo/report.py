@@ -23,6 +23,7 @@ def missed_row(said: SaidPhrase) -> dict[str, Any]:
     return {
         "phrase": said.phrase,
         "call": said.call,
+        "channel": said.channel,
         "conversation_id": said.conversation_id,
         "said_at_ms": said.end_ms,
     }
@@ -34,6 +35,7 @@ def false_row(alarm: FalseAlarm, calls: tuple[PlayedCall, ...]) -> dict[str, Any
     return {
         "phrase": delivery.phrase,
         "call": name_of(delivery.conversation_id, calls),
+        "channel": delivery.channel,
         "conversation_id": delivery.conversation_id,
         "heard_at_ms": delivery.phrase_end_ms,
         "reason": alarm.reason,
@@ -66,6 +68,7 @@ def report_of(result: Result) -> dict[str, Any]:
         "calls": len(scene.calls),
         "calls_at_once": result.calls_at_once,
         "reconnects": scene.reading.reconnects,
+        "sessions": result.sessions.report() if result.sessions else None,
         "audio_played_s": round(result.audio_ms / 1000, 1),
         "audio_heard_s": round(scene.reading.audio_s, 1),
         "seconds": round(result.seconds, 1),

@@ -4,14 +4,19 @@ import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from engine.cgroup import processors
-from engine.demo.calls import PlayedCall, most_at_once, phrases_of
+from engine.demo.calls import PlayedCall, most_at_once, phrases_of, recording_of
 from engine.demo.figures import RANKS, Reading, bucket_percentile
 from engine.demo.scoring import Delivery, Score, score
+from engine.demo.sessions import Sessions
 from engine.scoring import percentile
 
 FRAMES_MISSING = "The dropped frames explain it: audio was missing, and places in it have moved."
+
+
+Source = Literal["realtime", "audiohook"]  # we open a socket for each call, or Genesys does
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,7 @@ class DemoOptions:
     speech: Path
     calls: int | None  # None: every recording once
     seconds_max: float
+    source: Source = "realtime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class Result:
     machine: Machine
     unreadable: int  # posts to the receiver that were no commands
     complaints: tuple[str, ...]  # the engine's latest warnings and errors
+    sessions: Sessions | None = None  # of AudioHook
 
     @property
     def calls_at_once(self) -> int:
@@ -113,7 +120,7 @@ def counted(number: int, noun: str) -> str:
 def _silent(result: Result) -> Iterator[str]:
     silent = [call.name for call in result.scene.calls if call.started_ns is None]
     if silent:
-        yield f"{counted(len(silent), 'call')} never began ({', '.join(silent[:5])}): the engine did not subscribe to them."
+        yield f"{counted(len(silent), 'call')} never began ({', '.join(silent[:5])}): the engine did not take them."
     if not result.scene.score.said:
         yield "No phrase was said, so nothing is shown: play recordings with phrases, and long enough."
 
@@ -122,7 +129,7 @@ def _missed(result: Result) -> Iterator[str]:
     missed = result.scene.score.missed
     if missed:
         first = missed[0]
-        recording = result.speech / f"{first.call.partition(' #')[0]}.wav"
+        recording = result.speech / f"{recording_of(first.call, first.channel)}.wav"
         listen = f"Hear the recording alone: cueline listen {recording} --phrase {first.phrase!r}"
         yield (
             f"{counted(len(missed), 'phrase')} of {result.scene.score.said} not heard. "
@@ -158,4 +165,16 @@ def _dropped(result: Result) -> Iterator[str]:
         )
 
 
-PROBLEMS: tuple[Callable[[Result], Iterator[str]], ...] = (_silent, _dropped, _missed, _false, _unsigned)
+def _sessions(result: Result) -> Iterator[str]:
+    for fault in result.sessions.faults if result.sessions else ():
+        yield f"AudioHook: {fault}."
+
+
+PROBLEMS: tuple[Callable[[Result], Iterator[str]], ...] = (
+    _silent,
+    _dropped,
+    _missed,
+    _false,
+    _unsigned,
+    _sessions,
+)

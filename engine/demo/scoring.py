@@ -1,6 +1,6 @@
 """What was said against what was delivered. Pure: clocks come as numbers.
 
-A delivery belongs to a said phrase when it names the same conversation and the same phrase and puts the phrase's end near
+A delivery belongs to a said phrase when it names the same conversation, channel and phrase and puts the phrase's end near
 the place known from the synthesiser, as `engine.scoring` has it. No phrase is said twice in a call so closely that a
 delivery could belong to either.
 """
@@ -8,6 +8,7 @@ delivery could belong to either.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from engine.options import Channel
 from engine.scoring import FalseReason, match
 
 
@@ -20,6 +21,7 @@ class SaidPhrase:
     phrase: str
     end_ms: int  # in the call's audio
     ended_ns: int  # monotonic
+    channel: Channel = "external"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Delivery:
     phrase_end_ms: int
     received_ns: int  # monotonic
     signature_ok: bool
+    channel: Channel = "external"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,8 @@ def score(said: Iterable[SaidPhrase], deliveries: Iterable[Delivery]) -> Score:
     found = match(
         list(said),
         deliveries,
-        lambda each: (each.conversation_id, each.phrase),
-        lambda each: (each.conversation_id, each.phrase),
+        lambda each: (each.conversation_id, each.channel, each.phrase),
+        lambda each: (each.conversation_id, each.channel, each.phrase),
     )
     return Score(
         heard=tuple(Heard(phrase, delivery) for phrase, delivery in found.heard),

@@ -1,10 +1,13 @@
 """Receiver, simulator and engine as they are started for a play: each in its own process, this one receives.
 
-The engine follows the simulator's calls as soon as it is up, and a call's clock begins with its first subscription, so
-nothing is said before somebody listens. They end in reverse order when the block is left.
+By the real-time socket the engine follows the simulator's calls as soon as it is up; by AudioHook it is up first, and the
+simulator's calls connect to it. A call's clock begins when somebody listens, so nothing is said before. They end in reverse
+order when the block is left.
 """
 
 import asyncio
+import base64
+import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -19,9 +22,11 @@ from engine.demo.calls import PlayedCall, read_calls
 from engine.demo.figures import Reading, read_metrics
 from engine.demo.processes import Child, Event, child_environment, running
 from engine.demo.receiver import KEPT, Receiver
-from engine.demo.scene import counted
+from engine.demo.scene import Source, counted
+from engine.demo.sessions import Sessions, read_sessions
 from engine.errors import DemoError
 
+SIMULATE: dict[Source, tuple[str, ...]] = {"realtime": ("simulate",), "audiohook": ("simulate", "audiohook")}
 START_S = 60.0
 ANSWER_S = 10.0
 LAST_WORDS_S = 3.0
@@ -66,6 +71,10 @@ class Stage:
             f"{self.simulator_url}/simulator/load", lambda body: float(orjson.loads(body)["late_ms"])
         )
 
+    async def sessions(self) -> Sessions:
+        """What the AudioHook simulator saw of its sessions."""
+        return await self._ask(f"{self.simulator_url}/simulator/summary", read_sessions)
+
     def check(self) -> None:
         """DemoError when one of them has ended."""
         for child in (self.simulator, self.engine):
@@ -85,6 +94,36 @@ class Stage:
             ) from error
 
 
+@dataclass(frozen=True, slots=True)
+class _Starting:
+    """How both processes are started; each is stopped with the stack."""
+
+    stack: AsyncExitStack
+    environ: Mapping[str, str]
+    steps: Steps
+    hurry: asyncio.Event
+
+    async def simulator(self, arguments: Sequence[str], settings: Mapping[str, str]) -> tuple[Child, Event]:
+        """The simulator, and how it says that it is ready."""
+        self.steps.begun("starting the simulator")
+        environment = child_environment(self.environ, settings)
+        starting = running("simulator", arguments, environment, _simulator_ready, self.hurry)
+        child = await self.stack.enter_async_context(starting)
+        ready = await child.ready(START_S)
+        self.steps.done(f"simulator: {counted(len(ready['calls']), 'call')} at {ready['url']}")
+        return child, ready
+
+    async def engine(self, settings: Mapping[str, str]) -> tuple[Child, Event]:
+        """The engine, and how it says that it is up."""
+        self.steps.begun("starting the engine, loading the model")
+        environment = child_environment(self.environ, settings)
+        child = await self.stack.enter_async_context(running("engine", ["run"], environment, _engine_ready, self.hurry))
+        up = await child.ready(START_S)
+        shown = f"engine: {counted(up['shards'], 'shard')}, model {up['model']}, admin API at {up['admin']}"
+        self.steps.done(shown + (f", AudioHook at {up['audiohook']}" if up.get("audiohook") else ""))
+        return child, up
+
+
 @asynccontextmanager
 async def staged(
     simulator_arguments: Sequence[str],
@@ -94,27 +133,40 @@ async def staged(
     hurry: asyncio.Event,
     settings: Mapping[str, str] | None = None,
     kept: int = KEPT,
+    source: Source = "realtime",
 ) -> AsyncIterator[Stage]:
     """Start them; `settings` are further variables of the engine, `kept` deliveries are kept. DemoError when one does not start; nothing is left then."""
     async with AsyncExitStack() as stack:
         receiver = await stack.enter_async_context(Receiver(kept))
-        steps.begun("starting the simulator")
-        environment = child_environment(environ, {})
-        starting = running("simulator", simulator_arguments, environment, _simulator_ready, hurry)
-        simulator = await stack.enter_async_context(starting)
-        ready = await simulator.ready(START_S)
-        steps.done(f"simulator: {counted(len(ready['calls']), 'call')} at {ready['url']}")
-        steps.begun("starting the engine, loading the model")
+        start = _Starting(stack, environ, steps, hurry)
         state = {"CUELINE_STATE_DIR": stack.enter_context(TemporaryDirectory(prefix="cueline-"))}
-        ours = engine_settings(ready, phrases, receiver) | state | dict(settings or {})
-        environment = child_environment(environ, ours)
-        engine = await stack.enter_async_context(running("engine", ["run"], environment, _engine_ready, hurry))
-        up = await engine.ready(START_S)
-        steps.done(f"engine: {counted(up['shards'], 'shard')}, model {up['model']}, admin API at {up['admin']}")
+        ours = engine_settings(phrases, receiver) | state
+        if source == "realtime":
+            simulator, ready = await start.simulator(simulator_arguments, {})
+            engine, up = await start.engine(ready["environment"] | ours | dict(settings or {}))
+        else:
+            key = audiohook_key()
+            engine, up = await start.engine(key | {"CUELINE_AUDIOHOOK_PORT": "0"} | ours | dict(settings or {}))
+            simulator, ready = await start.simulator([*simulator_arguments, "--url", _audiohook_url(up)], key)
         steps.done(f"listening for: {', '.join(phrases)}")
         timeout = aiohttp.ClientTimeout(total=ANSWER_S)
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=timeout))
         yield Stage(receiver, simulator, engine, ready["url"], up["admin"], http)
+
+
+def audiohook_key() -> dict[str, str]:
+    """Credentials that both processes get by their environment: only they know them."""
+    return {
+        "CUELINE_AUDIOHOOK_API_KEY": secrets.token_hex(16),
+        "CUELINE_AUDIOHOOK_CLIENT_SECRET": base64.b64encode(secrets.token_bytes(32)).decode(),
+    }
+
+
+def _audiohook_url(up: Event) -> str:
+    url = up.get("audiohook")
+    if not isinstance(url, str):
+        raise DemoError("The engine is up without its AudioHook server.")
+    return url
 
 
 def _simulator_ready(event: Event) -> bool:
@@ -131,9 +183,9 @@ def wanted_phrases(speech: Path) -> list[str]:
     return phrases
 
 
-def engine_settings(ready: Event, phrases: Sequence[str], receiver: Receiver) -> dict[str, str]:
-    """Environment of `cueline run`: the simulator's own, and ours."""
-    settings: dict[str, str] = ready["environment"] | {
+def engine_settings(phrases: Sequence[str], receiver: Receiver) -> dict[str, str]:
+    """Environment of `cueline run` beside what says where calls come from."""
+    settings = {
         "CUELINE_WEBHOOK_URL": receiver.url,
         "CUELINE_WEBHOOK_SECRET": receiver.secret,
         "CUELINE_ADMIN_PORT": "0",

@@ -7,6 +7,7 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from engine.demo.calls import two_sided
 from engine.demo.figures import RANKS
 from engine.demo.report import name_of
 from engine.demo.scene import Result, counted
@@ -20,6 +21,7 @@ TABLE_WIDTH = 110
 
 HEADS: dict[str, JustifyMethod] = {
     "call": "left",
+    "channel": "left",
     "phrase": "left",
     "said at": "right",
     "heard after": "right",
@@ -39,10 +41,13 @@ def _phrases(result: Result, width: int) -> Table:
     """Where there is little room, only the last column gives way."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=_title(result), title_justify="left", title_style="bold")
     table.width = width
-    rows = list(_rows(result))
-    for column, (head, justify) in enumerate(HEADS.items()):
+    rows, heads = list(_rows(result)), dict(HEADS)
+    if not two_sided(result.scene.calls):
+        del heads["channel"]
+        rows = [(call, *cells) for call, _, *cells in rows]
+    for column, (head, justify) in enumerate(heads.items()):
         widest = max((len(row[column]) for row in rows), default=0)
-        ratio, least = (1, None) if column == len(HEADS) - 1 else (None, max(widest, len(head)))
+        ratio, least = (1, None) if column == len(heads) - 1 else (None, max(widest, len(head)))
         table.add_column(head, justify=justify, no_wrap=True, overflow="ellipsis", min_width=least, ratio=ratio)
     named = ""
     for call, *cells in rows:
@@ -74,18 +79,19 @@ def _rows(result: Result) -> Iterator[Row]:
 
 def _heard(heard: Heard) -> Row:
     said = heard.said
-    return said.call, said.phrase, place(said.end_ms), Text(delay(heard.after_ms), "green"), _command(heard.delivery)
+    after = Text(delay(heard.after_ms), "green")
+    return said.call, said.channel, said.phrase, place(said.end_ms), after, _command(heard.delivery)
 
 
 def _missed(said: SaidPhrase) -> Row:
-    return said.call, Text(said.phrase, "red"), place(said.end_ms), Text("missed", "bold red"), "–"
+    return said.call, said.channel, Text(said.phrase, "red"), place(said.end_ms), Text("missed", "bold red"), "–"
 
 
 def _false(call: str, alarm: FalseAlarm) -> Row:
     delivery = alarm.delivery
     said_at = Text(alarm.reason, "bold red")
     heard_at = Text(f"at {place(delivery.phrase_end_ms)}", "bold red")
-    return call, Text(delivery.phrase, "red"), said_at, heard_at, _command(delivery)
+    return call, delivery.channel, Text(delivery.phrase, "red"), said_at, heard_at, _command(delivery)
 
 
 def _command(delivery: Delivery) -> Text:
@@ -110,6 +116,9 @@ def _figures(result: Result) -> Table:
         "frames": f"{reading.frames:,} heard, {reading.dropped:,} dropped",
         "machine": f"{counted(machine.cores, 'core')}, {machine.cpu}",
     }
+    if sessions := result.sessions:
+        opened, pings = sessions.opened_ms, sessions.ping_ms
+        lines["sessions"] = f"{sessions.opened} opened{_within(opened.p999)}, {pings.count} pings{_within(pings.p99)}"
     if reading.reconnects:
         lines["reconnects"] = str(reading.reconnects)
     plain = Table.grid(padding=(0, 2))
@@ -119,6 +128,10 @@ def _figures(result: Result) -> Table:
     both.add_row(table)
     both.add_row(plain)
     return both
+
+
+def _within(most_ms: float | None) -> str:
+    return "" if most_ms is None else f" within {delay(most_ms)}"
 
 
 def _delays(values: list[float | None]) -> list[Text]:
@@ -135,6 +148,7 @@ def _verdict(result: Result) -> Text:
                 f"All {phrases} in {counted(len(result.scene.calls), 'call')} were heard, and nothing else. ",
                 "bold green",
             ),
+            "Customer and agent were told apart. " if two_sided(result.scene.calls) else "",
             "Each command arrived once and signed; no frame was dropped.",
         )
     lines = Text()

@@ -10,16 +10,17 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Span, Text
 
-from engine.demo.calls import NS_PER_MS, PlayedCall
+from engine.demo.calls import NS_PER_MS, PlayedCall, lanes, two_sided
 from engine.demo.scene import Scene, counted
 from engine.demo.scoring import FalseAlarm, Heard
+from engine.options import Channel
 from engine.scoring import percentile
 from engine.simulator.options import Said
 
 OVERDUE_MS = 3000  # then it is shown as missed
 LINES_BESIDE = 7  # what the view needs besides the calls
 BAR_MOST, BAR_LEAST = 74, 12
-NAME, CLOCK, PHRASE, DELAY = 12, 5, 20, 9  # widths of the other columns
+NAME, CHANNEL, CLOCK, PHRASE, DELAY = 12, 10, 5, 20, 9  # widths of the other columns; CHANNEL only where there are two
 SPACES = 10
 PLAYED, AHEAD = "━", "─"
 TO_COME, JUST_SAID, HEARD, MISSED, FALSE = "○", "◐", "●", "✗", "▲"
@@ -28,7 +29,7 @@ STYLES = {TO_COME: "bright_black", JUST_SAID: "yellow", HEARD: "bold green", MIS
 
 @dataclass(slots=True)
 class Marks:
-    """What one call's line shows."""
+    """What one channel's line shows."""
 
     heard: dict[tuple[str, int], Heard] = field(default_factory=dict)  # by phrase and place
     false: list[FalseAlarm] = field(default_factory=list)
@@ -51,54 +52,59 @@ def delay(ms: float) -> str:
 
 
 def timeline(scene: Scene, width: int, height: int) -> RenderableType:
-    """As many calls as there is room for, then the sums."""
-    room = max(3, height - LINES_BESIDE)
-    shown = scene.calls[:room]
-    bar_cells = max(BAR_LEAST, min(BAR_MOST, width - NAME - CLOCK - PHRASE - DELAY - SPACES))
+    """As many calls as there is room for, a line for each channel, then the sums."""
+    told, wanted = two_sided(scene.calls), lanes(scene.calls)
+    shown = wanted[: max(3, height - LINES_BESIDE)]
+    beside = CLOCK + PHRASE + DELAY + SPACES + max((len(call.name) for call, _ in shown), default=0) + CHANNEL * told
+    bar_cells = max(BAR_LEAST, min(BAR_MOST, width - beside))
     longest_ms = max((call.duration_ms for call in scene.calls), default=1)
     marks = _marks(scene)
     table = Table.grid(padding=(0, 2))
-    for justify in ("left", "left", "right", "left", "right"):
+    for justify in ("left", *(("left",) if told else ()), "left", "right", "left", "right"):
         table.add_column(justify=justify, no_wrap=True)
-    for call in shown:
-        mine = marks[call.conversation_id]
-        line = bar(call, mine, scene.now_ns, bar_cells, longest_ms)
+    for call, channel in shown:
+        mine = marks[call.conversation_id, channel]
+        style = "cyan" if call.live(scene.now_ns) else "bright_black"
         table.add_row(
-            Text(call.name, "cyan" if call.live(scene.now_ns) else "bright_black"),
-            line,
+            Text(call.name if channel == "external" else "", style),
+            *((Text(channel, style),) if told else ()),
+            bar(call, mine, scene.now_ns, bar_cells, longest_ms, channel),
             Text(clock(call.position_ms(scene.now_ns)), "bright_black"),
             *_latest(mine),
         )
-    left_out = len(scene.calls) - len(shown)
-    more = [Text(f"… and {left_out} more calls", "bright_black")] if left_out else []
+    left_out = len(wanted) - len(shown)
+    more = [Text(f"… and {left_out} more {'channels' if told else 'calls'}", "bright_black")] if left_out else []
     return Group(Text(), table, *more, Text(), sums(scene), legend())
 
 
-def _marks(scene: Scene) -> dict[str, Marks]:
-    marks: dict[str, Marks] = defaultdict(Marks)
+def _marks(scene: Scene) -> dict[tuple[str, Channel], Marks]:
+    marks: dict[tuple[str, Channel], Marks] = defaultdict(Marks)
     for heard in scene.score.heard:
-        marks[heard.said.conversation_id].heard[heard.said.phrase, heard.said.end_ms] = heard
+        said = heard.said
+        marks[said.conversation_id, said.channel].heard[said.phrase, said.end_ms] = heard
     for alarm in scene.score.false:
-        marks[alarm.delivery.conversation_id].false.append(alarm)
+        marks[alarm.delivery.conversation_id, alarm.delivery.channel].false.append(alarm)
     return marks
 
 
 def _latest(marks: Marks) -> tuple[Text, Text]:
-    """The phrase heard last in this call, and how long it took."""
+    """The phrase heard last there, and how long it took."""
     if not marks.heard:
         return Text(" " * PHRASE), Text(" " * DELAY)
     last = max(marks.heard.values(), key=lambda heard: heard.delivery.received_ns)
     return Text(f"{last.said.phrase:{PHRASE}}", "green"), Text(f"{delay(last.after_ms):>{DELAY}}", "bright_black")
 
 
-def bar(call: PlayedCall, marks: Marks, now_ns: int, cells: int, longest_ms: int) -> Text:
-    """One call's time as a line of at most `cells` characters, on the scale of the longest call."""
+def bar(
+    call: PlayedCall, marks: Marks, now_ns: int, cells: int, longest_ms: int, channel: Channel = "external"
+) -> Text:
+    """One channel's time as a line of at most `cells` characters, on the scale of the longest call."""
     length = max(1, round(cells * call.duration_ms / longest_ms))
     played = length * call.position_ms(now_ns) // call.duration_ms
     line = Text(PLAYED * played + AHEAD * (length - played))
     line.stylize("blue", 0, played)
     line.stylize("bright_black", played)
-    signs = {said.end_ms: _sign(call, said, marks, now_ns) for said in call.said}
+    signs = {said.end_ms: _sign(call, said, marks, now_ns) for said in call.said if said.channel == channel}
     signs |= {alarm.delivery.phrase_end_ms: FALSE for alarm in marks.false}
     text, spans = list(line.plain), line.spans
     for end_ms, sign in signs.items():

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from engine.demo.calls import most_at_once, phrases_of, read_calls
-from tests.support.demo import MS, call
+from engine.demo.calls import lanes, most_at_once, phrases_of, read_calls, recording_of, two_sided
+from tests.support.demo import MS, call, pair
 
 
 def entry(conversation: str, file: str = "call-01.wav", **more: object) -> dict:
@@ -60,3 +60,27 @@ def test_calls_at_once():
     )  # at 100 the first has ended and the third begun; the fourth comes when the second goes
     assert most_at_once(calls[:1]) == 1
     assert most_at_once([]) == 0
+
+
+def test_a_call_of_two_recordings_has_two_lanes():
+    calls = [pair("a", ("transfer me", 3000, "internal"), ("stop recording", 5000, "external")), call("b")]
+    assert [(each.conversation_id, channel) for each, channel in lanes(calls)] == [
+        ("a", "external"),
+        ("a", "internal"),
+        ("b", "external"),
+    ]
+    assert [(each.phrase, each.channel) for each in phrases_of(calls)] == [
+        ("transfer me", "internal"),
+        ("stop recording", "external"),
+    ]
+    assert two_sided(calls)
+    assert not two_sided(calls[1:])
+    assert recording_of("call-01+call-02 #2", "external") == "call-01"
+    assert recording_of("call-01+call-02 #2", "internal") == "call-02"
+    assert recording_of("call-01 #2", "external") == "call-01"
+
+
+def test_a_call_that_nobody_has_taken_yet_has_a_line_all_the_same():
+    (waiting,) = read_calls(json.dumps([entry("a", "call-01+call-02.wav", state="waiting", channels=[])]).encode())
+    assert (waiting.name, waiting.state) == ("call-01+call-02", "waiting")
+    assert lanes([waiting]) == [(waiting, "external")]

@@ -96,3 +96,11 @@ async def test_nothing_listens_afterwards():
     async with aiohttp.ClientSession() as http:
         with pytest.raises(aiohttp.ClientConnectionError):
             await http.post(url)
+
+
+async def test_the_channel_is_noted():
+    body = orjson.dumps(BODY | {"data": BODY["data"] | {"channel": "internal"}})
+    async with Receiver() as receiver:
+        assert await post(receiver, body, {}) == 204
+        assert await post(receiver, orjson.dumps(BODY), {}) == 204
+        assert [found.channel for found in receiver.deliveries] == ["internal", "external"]

@@ -26,6 +26,7 @@ def test_all_of_it():
         {
             "phrase": "transfer me",
             "call": "call-a",
+            "channel": "external",
             "conversation_id": "a",
             "said_at_ms": 5000,
             "heard_after_ms": 300.0,

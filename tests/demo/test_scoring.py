@@ -65,3 +65,12 @@ def test_wrong_signatures_count_wherever_they_are():
 def test_nothing_of_nothing():
     found = score([], [])
     assert (found.said, found.heard, found.missed, found.false) == (0, (), (), ())
+
+
+def test_another_channel_is_not_it():
+    found = score([said(channel="internal")], [delivery(channel="external")])
+    assert (found.heard, len(found.missed), found.false[0].reason) == ((), 1, "not said")
+    both = [said(channel="internal"), said()]
+    found = score(both, [delivery(), delivery(channel="internal")])
+    assert [heard.said.channel for heard in found.heard] == ["internal", "external"]
+    assert not found.false

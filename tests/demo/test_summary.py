@@ -7,7 +7,19 @@ from rich.console import Console
 
 from engine.demo.scene import Result
 from engine.demo.summary import ROWS_MOST, SLOWEST, summary
-from tests.support.demo import call, delivery, result
+from engine.demo.sessions import Sessions, Spread
+from tests.support.demo import call, delivery, pair, result
+
+SESSIONS = Sessions(
+    opened=9,
+    lost=0,
+    given_up=0,
+    retries=0,
+    opened_ms=Spread(count=9, p50=3.0, p99=11.0, p999=12.0),
+    ping_ms=Spread(count=27, p50=1.0, p99=3.0, p999=4.0),
+    unsolicited={},
+    server_faults={},
+)
 
 
 def printed(ended: Result, width: int = 140) -> str:
@@ -68,3 +80,24 @@ def test_of_very_many_phrases_only_the_slowest_are_listed():
     assert len(rows(text, "✓ signed")) == SLOWEST
     assert f"{100 + ROWS_MOST} ms" in text
     assert "--report" in text
+
+
+def test_of_two_channels_each_phrase_says_which():
+    talk = pair("a", ("transfer me", 5000, "external"), ("stop recording", 8000, "internal"))
+    heard = (delivery(), delivery("stop recording", 8010, received_ms=8400, channel="internal"))
+    text = printed(result((talk,), heard, sessions=SESSIONS))
+    assert rows(text, "transfer me")[0][:4] == ["call-a+agent-a", "external", "transfer", "me"]
+    assert rows(text, "stop recording")[0][:3] == ["internal", "stop", "recording"]
+    assert "Customer and agent were told apart." in text
+    assert "9 opened within 12 ms, 27 pings within 3 ms" in text
+    missed = printed(result((talk,), heard[:1], sessions=SESSIONS))
+    assert "cueline listen /speech/agent-a.wav" in " ".join(missed.split())
+
+
+def test_what_the_simulated_genesys_complains_of_is_a_problem():
+    worse = SESSIONS.model_copy(update={"lost": 2, "unsolicited": {"event": 1}})
+    ended = result((call("a", ("transfer me", 5000)),), (delivery(),), sessions=worse)
+    assert ended.problems == (
+        "AudioHook: 2 sessions lost.",
+        "AudioHook: 1 messages `event` that nobody asked for.",
+    )

@@ -8,7 +8,7 @@ from rich.console import Console
 from engine.demo.figures import Reading
 from engine.demo.scene import Scene
 from engine.demo.timeline import Marks, bar, clock, delay, place, timeline
-from tests.support.demo import MS, call, delivery
+from tests.support.demo import MS, call, delivery, pair
 
 TALK = call("a", ("transfer me", 2000), ("stop recording", 5000), ("cancel my order", 9000))
 
@@ -86,3 +86,20 @@ def test_times():
     assert [clock(ms) for ms in (0, 59_999, 60_000, 605_000)] == ["0:00", "0:59", "1:00", "10:05"]
     assert [place(ms) for ms in (0, 6125, 12_962, 59_960)] == ["00:00.0", "00:06.1", "00:13.0", "01:00.0"]
     assert [delay(ms) for ms in (0.4, 1234.5, -20.2)] == ["0 ms", "1,234 ms", "−20 ms"]
+
+
+def test_customer_and_agent_have_a_line_each():
+    talk = pair("a", ("transfer me", 2000, "external"), ("stop recording", 4000, "internal"))
+    deliveries = [delivery(end_ms=2100), delivery("stop recording", 4100, channel="internal", received_ms=4300)]
+    [above] = [line for line in drawn(scene([talk, call("b")], deliveries)) if "external" in line and "call-a" in line]
+    [below] = [line for line in drawn(scene([talk, call("b")], deliveries)) if "internal" in line]
+    assert ("transfer me" in above, "stop recording" in above, above.count("●")) == (True, False, 1)
+    assert ("transfer me" in below, "stop recording" in below, below.count("●")) == (False, True, 1)
+    assert "call-a" not in below
+
+
+def test_a_phrase_on_the_wrong_channel_is_missed_on_the_one_and_false_on_the_other():
+    talk = pair("a", ("transfer me", 2000, "external"))
+    lines = drawn(scene([talk], [delivery(end_ms=2100, channel="internal")], now_ms=9000))
+    assert ["✗" in line for line in lines if "call-a" in line] == [True]
+    assert ["▲" in line for line in lines if "internal" in line] == [True]

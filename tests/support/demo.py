@@ -11,14 +11,22 @@ from engine.demo.calls import PlayedCall
 from engine.demo.figures import Reading
 from engine.demo.scene import Machine, Result, Scene
 from engine.demo.scoring import Delivery, SaidPhrase
+from engine.demo.sessions import Sessions
+from engine.options import Channel
 from engine.simulator.options import SPEECH_DIR, Said
 
 MS = 1_000_000  # ns
 MARK = "TEST_OF_THE_DEMO"
 
 
-def said(phrase: str = "transfer me", end_ms: int = 5000, conversation: str = "a", started_ms: int = 0) -> SaidPhrase:
-    return SaidPhrase(conversation, f"call-{conversation}", phrase, end_ms, (started_ms + end_ms) * MS)
+def said(
+    phrase: str = "transfer me",
+    end_ms: int = 5000,
+    conversation: str = "a",
+    started_ms: int = 0,
+    channel: Channel = "external",
+) -> SaidPhrase:
+    return SaidPhrase(conversation, f"call-{conversation}", phrase, end_ms, (started_ms + end_ms) * MS, channel)
 
 
 def delivery(
@@ -29,9 +37,10 @@ def delivery(
     received_ms: int = 5300,
     signature_ok: bool = True,
     name: str = "",
+    channel: Channel = "external",
 ) -> Delivery:
-    name = name or f"{conversation}/external/{phrase.replace(' ', '-')}/{end_ms}"
-    return Delivery(name, conversation, phrase, end_ms, received_ms * MS, signature_ok)
+    name = name or f"{conversation}/{channel}/{phrase.replace(' ', '-')}/{end_ms}"
+    return Delivery(name, conversation, phrase, end_ms, received_ms * MS, signature_ok, channel)
 
 
 def call(
@@ -47,6 +56,21 @@ def call(
     )
 
 
+def pair(conversation: str, *phrases: tuple[str, int, Channel]) -> PlayedCall:
+    """A call of two recordings, with phrases by their ends and channels."""
+    return PlayedCall(
+        conversation_id=conversation,
+        name=f"call-{conversation}+agent-{conversation}",
+        started_ns=0,
+        duration_ms=10_000,
+        said=tuple(
+            Said(phrase=phrase, start_ms=end_ms - 800, end_ms=end_ms, channel=channel)
+            for phrase, end_ms, channel in phrases
+        ),
+        channels=("external", "internal"),
+    )
+
+
 def result(
     calls: tuple[PlayedCall, ...],
     deliveries: tuple[Delivery, ...],
@@ -55,11 +79,12 @@ def result(
     judged_ms: int | None = None,
     unreadable: int = 0,
     complaints: tuple[str, ...] = (),
+    sessions: Sessions | None = None,
     **reading: object,
 ) -> Result:
     judged_ns = None if judged_ms is None else judged_ms * MS
     scene = Scene.of(calls, deliveries, Reading(**reading), now_ms * MS, judged_ns)
-    return Result(scene, Path("/speech"), 42.0, Machine(2, "Some CPU"), unreadable, complaints)
+    return Result(scene, Path("/speech"), 42.0, Machine(2, "Some CPU"), unreadable, complaints, sessions)
 
 
 def cut_speech(folder: Path, seconds: dict[str, int], more: dict[str, list[dict]] | None = None) -> Path:
