@@ -194,7 +194,7 @@ class AudioHookCall:
     async def _turn_out(self, reason: str) -> None:
         self._transcripts = None  # there is no time for last words
         self._session.disconnect(*TURNED_OUT.get(reason, TURNED_OUT["error"]))
-        self._line.tell()
+        self._line.tell_the_end()
         with suppress(TimeoutError):
             async with asyncio.timeout(TURN_OUT_S):
                 await self._left.wait()

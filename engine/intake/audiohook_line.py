@@ -22,6 +22,7 @@ class AudioHookLine:
         self._session = session
         self._act = act
         self._over = False
+        self._patience: asyncio.Timeout | None = None  # while it waits
         self.not_read = False  # the peer took nothing, and was cut off
 
     async def listen(self) -> None:
@@ -37,19 +38,30 @@ class AudioHookLine:
         if not self._socket.tell(self._session.data_to_send()):
             self.not_read = True
 
+    def tell_the_end(self) -> None:
+        """The same, where it was no answer, and the peer has less time now."""
+        self.tell()
+        if self._patience is not None and not self._patience.expired():
+            self._time(self._patience, monotonic())
+
     async def _listen_patiently(self) -> None:
         """Until the end, or until the peer was silent for too long."""
         timed_s = monotonic()
         try:
-            async with asyncio.timeout(self._session.wait_s(timed_s)) as patience:
+            async with asyncio.timeout(self._session.wait_s(timed_s)) as self._patience:
                 while not self._over:
                     now_s = await self._take_one()
                     if self._session.state is not State.OPEN or now_s - timed_s >= PATIENCE_STEP_S:
                         timed_s = now_s
-                        patience.reschedule(asyncio.get_running_loop().time() + self._session.wait_s(now_s))
+                        self._time(self._patience, now_s)
         except TimeoutError:
             now_s = monotonic()
             self._react(self._session.wait_over(now_s), now_s)
+        finally:
+            self._patience = None
+
+    def _time(self, patience: asyncio.Timeout, now_s: float) -> None:
+        patience.reschedule(asyncio.get_running_loop().time() + self._session.wait_s(now_s))
 
     async def _take_one(self) -> float:
         message = await self._socket.hear()
