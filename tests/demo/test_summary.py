@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from engine.demo.scene import Result
-from engine.demo.summary import ROWS_MOST, SLOWEST, summary
 from engine.demo.sessions import Sessions, Spread
+from engine.demo.summary import ROWS_MOST, SLOWEST, summary
 from tests.support.demo import call, delivery, pair, result
 
 SESSIONS = Sessions(
