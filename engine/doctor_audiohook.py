@@ -65,7 +65,12 @@ def judge_certificate(name: str, shown: dict[str, Any], now: datetime) -> Check:
     found = f"for {names}, until {until:%Y-%m-%d}"
     days = (until - now).days
     if days < SOON_DAYS:
-        return Check(name, "warn", f"{found}: {days} days", "renew it; the files are read again when they change")
+        return Check(
+            name,
+            "warn",
+            f"{found}: {days} {'day' if days == 1 else 'days'}",
+            "renew it; the files are read again when they change",
+        )
     if shown["issuer"] == shown["subject"]:
         return Check(name, "warn", f"{found}, signed by itself", "Genesys takes public authorities only")
     return Check(name, "ok", found)

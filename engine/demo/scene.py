@@ -91,8 +91,8 @@ class Result:
 
     @property
     def audio_ms(self) -> int:
-        """Audio that was played, over all calls."""
-        return sum(call.position_ms(self.scene.now_ns) for call in self.scene.calls)
+        """Audio that was played, over all channels of all calls."""
+        return sum(call.position_ms(self.scene.now_ns) * len(call.channels) for call in self.scene.calls)
 
     @property
     def spot_latency_ms(self) -> list[float | None]:

@@ -76,6 +76,24 @@ async def test_what_is_said_is_heard_and_nothing_else(tmp_path, leaves_nothing):
     assert json.loads(report.read_text()) == {name: value for name, value in summary.items() if name != "event"}
 
 
+async def test_by_audiohook_customer_and_agent_are_told_apart(tmp_path, leaves_nothing):
+    code, lines, err = await played(tmp_path, "--speech", cut_speech(tmp_path, SHORT), "--source", "audiohook")
+    assert (code, err) == (0, "")
+    summary = lines[-1]
+    assert (summary["ok"], summary["problems"], summary["calls"]) == (True, [], 2)
+    assert summary["phrases"] == {"said": 2, "heard": 2, "missed": 0, "false": 0}
+    assert {(row["call"], row["channel"], row["phrase"]) for row in summary["heard"]} == {
+        ("call-03+call-12", "external", "close my account"),  # the first recording is the customer's
+        ("call-03+call-12", "internal", "stop recording"),
+    }
+    assert all(f"/{row['channel']}/" in row["command"] and row["signature_ok"] for row in summary["heard"])
+    assert summary["frames"] == {"heard": 1000, "dropped": 0}  # two channels of 6 s and of 4 s
+    assert (summary["audio_played_s"], summary["audio_heard_s"]) == (20.0, 20.0)
+    sessions = summary["sessions"]
+    assert (sessions["opened"], sessions["lost"], sessions["given_up"], sessions["unsolicited"]) == (2, 0, 0, {})
+    assert sessions["ping_ms"]["count"] >= 4, "two soon after the beginning of each"
+
+
 async def test_what_was_missed_and_what_was_false_are_told(tmp_path):
     claimed = {"call-15": [{"phrase": "transfer me", "start_ms": 1000, "end_ms": 2000}]}
     speech = cut_speech(tmp_path, SHORT, claimed)
