@@ -9,6 +9,7 @@ from engine.genesys.audiohook.session import AudioHookSession
 from engine.genesys.audiohook.states import State
 from engine.intake.audiohook_socket import AudioHookSocket
 
+INTERNAL = 1011
 PATIENCE_STEP_S = 1.0  # how exactly the peer's silence is timed while audio comes
 
 Act = Callable[[Sequence[SessionEvent], float], None]  # what has happened, and when
@@ -27,11 +28,13 @@ class AudioHookLine:
 
     async def listen(self) -> None:
         """Take messages to the end; the socket is closed on return, whatever has happened."""
+        code = INTERNAL
         try:
             while not self._over:
                 await self._listen_patiently()
+            code = self._session.close_code
         finally:
-            await self._socket.leave(self._session.close_code)
+            await self._socket.leave(code)
 
     def tell(self) -> None:
         """Send what the session has to say."""

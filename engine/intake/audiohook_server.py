@@ -7,6 +7,7 @@ same time after the connection. Sockets that have no session yet are bounded by 
 """
 
 import asyncio
+import re
 from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -33,8 +34,8 @@ from engine.tls import CertificateWatch
 
 ADDRESS = ("CUELINE_AUDIOHOOK_HOST", "CUELINE_AUDIOHOOK_PORT")
 CERTIFICATE = ("CUELINE_AUDIOHOOK_TLS_CERT", "CUELINE_AUDIOHOOK_TLS_KEY")
-INTERNAL = 1011
 REFUSAL_S = 0.5  # from the connection to a refusal, whatever is wrong
+CONNECTOR = re.compile(r"/[^/]*")
 LOGGED_EVERY_S = 1.0  # refusals can be had by the thousand; the metric counts them all
 
 log = structlog.get_logger(__name__)
@@ -120,7 +121,6 @@ class AudioHookServer:
         except Exception as error:
             self._around.metrics.audiohook.fault("internal")
             log.exception("AudioHook session failed unexpectedly", exc_info=error)
-            await connection.leave(INTERNAL)
         finally:
             self._calls.discard(call)
 
@@ -133,7 +133,7 @@ class AudioHookServer:
         target = urlsplit(request.path)
         if not self._may_be_plain(connection):
             return self._refuse(connection, HTTPStatus.FORBIDDEN, "address")
-        if target.path != self._options.path or target.netloc:
+        if not self._is_ours(target.path) or target.netloc:
             return self._refuse(connection, HTTPStatus.NOT_FOUND, "path")
         try:
             connection.identity = self._authenticator.check(self._upgrade(request), time())
@@ -148,13 +148,20 @@ class AudioHookServer:
         """The request as the peer signed it, in front of our proxies."""
         options = self._options
         path, mark, query = request.path.partition("?")
+        if options.public_path is not None:
+            path = options.public_path + path.removeprefix(options.path)
         hosts = request.headers.get_all("Host")
         secure = bool(self._tls or options.trusted_proxies or options.authority)
         return Upgrade(
-            target=f"{options.public_path or path}{mark}{query}",
+            target=f"{path}{mark}{query}",
             authority=authority_of(options.authority or (hosts[0] if hosts else ""), secure=secure),
             headers=tuple(request.headers.raw_items()),
         )
+
+    def _is_ours(self, path: str) -> bool:
+        """The configured path, and one segment more: an Audio Connector adds its connector's id."""
+        rest = path.removeprefix(self._options.path)
+        return path.startswith(self._options.path) and (not rest or CONNECTOR.fullmatch(rest) is not None)
 
     def _may_be_plain(self, connection: ServerConnection) -> bool:
         """Whether its audio has not crossed a network in clear, as far as we can know."""

@@ -52,7 +52,10 @@ class AudioHookOptions(Options):
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(8443, ge=0, le=65_535, description="0 picks a free port (printed at start).")
-    path: UrlPath = Field("/api/v1/audiohook/ws", description="Path of the connection URI, as it arrives here.")
+    path: UrlPath = Field(
+        "/api/v1/audiohook/ws",
+        description="Path of the connection URI, as it arrives here; a connector's id may follow.",
+    )
     keys: tuple[AudioHookKey, ...] = Field((), description="Who may connect; without a key the server does not run.")
     tls_cert: Path | None = Field(None, description="Certificate chain, PEM; read again when the file changes.")
     tls_key: Path | None = Field(None, description="Its private key, PEM, without a password.")
