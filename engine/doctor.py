@@ -58,7 +58,7 @@ def survey(local: LocalOptions, calls: int) -> list[Check]:
     return [
         check_model(local.speech.model_path),
         check_processors(processors(), shards.count),
-        check_memory(available_bytes(), local.speech.model_path, shards),
+        check_memory(available_bytes(), local.speech.model_path, shards, calls),
         check_files(soft, hard, calls),
         check_shared_memory(shards),
         check_admin(local.admin),
@@ -113,10 +113,10 @@ def available_bytes(root: Path = ROOT, membership: str | None = None) -> int:
     return free if limit is None else min(free, limit)
 
 
-def check_memory(available: int, model_path: Path, shards: ShardOptions) -> Check:
-    """Supervisor, one shared model, workers, rings; an estimate."""
+def check_memory(available: int, model_path: Path, shards: ShardOptions, calls: int) -> Check:
+    """Supervisor, one shared model, workers, the rings that so many calls use; an estimate."""
     model_mb = MODEL_FACTOR * tree_bytes(model_path) / 1e6 if model_path.is_dir() else 0
-    needed = SUPERVISOR_MB + model_mb + shards.count * WORKER_MB + _rings_bytes(shards) / 1e6
+    needed = SUPERVISOR_MB + model_mb + shards.count * WORKER_MB + _rings_bytes(shards, calls) / 1e6
     found = f"{available / 1e6:.0f} MB available, about {needed:.0f} MB needed"
     if available < needed * 1e6:
         return Check("memory", "warn", found, "give it more memory, fewer shards or a smaller model")
@@ -137,7 +137,7 @@ def check_files(soft: int, hard: int, calls: int) -> Check:
 
 def check_shared_memory(shards: ShardOptions) -> Check:
     """Whether rings can lie in nameless memory files, which need no room in /dev/shm."""
-    found = f"{_rings_bytes(shards) / 1e6:.0f} MB for the rings"
+    found = f"up to {_rings_bytes(shards) / 1e6:.0f} MB for the rings, as they are used"
     try:
         os.close(os.memfd_create("cueline-doctor"))
     except (AttributeError, OSError) as error:
@@ -191,5 +191,7 @@ def _configuration(faults: list[str], *, without_platform: bool = False) -> Chec
     return Check("configuration", "fail", "\n".join(faults), "put these right; cueline.toml shows every setting")
 
 
-def _rings_bytes(shards: ShardOptions) -> int:
-    return shards.count * shards.rings * shards.slots * FRAME_BYTES
+def _rings_bytes(shards: ShardOptions, calls: int | None = None) -> int:
+    """Of all rings, or of those that calls of two channels use; a ring that nobody uses takes no memory."""
+    rings = shards.count * shards.rings
+    return (rings if calls is None else min(rings, 2 * calls)) * shards.slots * FRAME_BYTES

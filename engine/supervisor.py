@@ -35,6 +35,7 @@ from engine.intake.retry_budget import RetryBudget
 from engine.metrics import Metrics, Outcome
 from engine.open_files import raise_limit
 from engine.options import Channel, EngineOptions
+from engine.shards.admission import calls_of
 from engine.shards.pool import QUARANTINED, Pool
 from engine.speech.events import PhraseSpotted
 from engine.state_file import StateFile
@@ -118,7 +119,7 @@ class Supervisor:
         """Each part is closed by the stack in the reverse order, as far as it came."""
         self._state = StateFile.open(self._options.state_dir, (*TABLES, *FOLLOWED_TABLES))
         stack.push_async_callback(self._close_state, self._state)
-        self._files.warn_below(self._options.shards.count * self._options.shards.rings)
+        self._files.warn_below(calls_of(self._options.shards))
         known = self._followed.begin(self._state)
         await stack.enter_async_context(self._platform)
         sinks = await stack.enter_async_context(open_sinks(self._options.sinks, self._platform))

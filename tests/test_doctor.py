@@ -133,8 +133,14 @@ def test_processors_and_shards() -> None:
 
 
 def test_memory(tmp_path: Path) -> None:
-    assert check_memory(8 << 30, embedded_model_path(), SHARDS).verdict == "ok"
-    assert check_memory(100 << 20, embedded_model_path(), SHARDS).verdict == "warn"
+    assert check_memory(8 << 30, embedded_model_path(), SHARDS, 60).verdict == "ok"
+    assert check_memory(100 << 20, embedded_model_path(), SHARDS, 60).verdict == "warn"
+    needed_mb = [
+        int(check_memory(8 << 30, embedded_model_path(), SHARDS, calls).found.split()[-3])
+        for calls in (0, 100, 100_000)
+    ]
+    assert needed_mb[1] - needed_mb[0] == pytest.approx(16.8, abs=1)  # 200 rings of 256 frames of 328 bytes
+    assert needed_mb[2] - needed_mb[0] == pytest.approx(2 * 512 * 256 * 328 / 1e6, abs=1)
     (tmp_path / "memory.max").write_text("1048576\n")
     assert available_bytes(tmp_path, "0::/\n") == 1_048_576
     assert available_bytes(tmp_path / "none", "0::/\n") > 1_048_576

@@ -17,7 +17,7 @@ class ShardOptions(Options):
     """How many workers, and the shared memory of each."""
 
     count: int = Field(ge=1, le=256, description="Workers; default: processors available to the process.")
-    rings: int = Field(128, ge=1, le=4096, description="Channels a shard can hold at once.")
+    rings: int = Field(512, ge=1, le=4096, description="Channels a shard can hold at once.")
     slots: int = Field(256, ge=8, le=16_384, description="Frames of 20 ms that a ring keeps.")
     start_timeout_s: Positive = Field(30.0, description="Limit for loading the model and for a worker's start.")
     max_utilization: float = Field(
