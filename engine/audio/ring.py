@@ -155,6 +155,11 @@ class RingReader:
         return self._header[Word.HEAD]
 
     @property
+    def tail(self) -> int:
+        """Frames consumed, as was said last."""
+        return self._header[Word.TAIL]
+
+    @property
     def oldest(self) -> int:
         """The first frame that has not been overwritten."""
         return max(0, self.head - self._slots)

@@ -38,6 +38,7 @@ from engine.intake.ports import Lease, Opening
 from engine.intake.session_audio import SessionAudio
 from engine.metrics import ConversationState
 
+LOST: tuple[EndReason, str] = ("unreachable", "the connection was lost without a close")
 Notice = (  # events that are not about audio
     events.OpenAsked
     | events.LanguageAsked
@@ -64,7 +65,7 @@ class AudioHookCall:
         self._audio: SessionAudio | None = None
         self._transcripts: Transcripts | None = None
         self._left = asyncio.Event()  # the peer is done with us, or gone
-        self._ending: tuple[EndReason, str] = ("unreachable", "the connection was lost without a close")
+        self._ending = LOST
         self._line = AudioHookLine(socket, self._session, self._act)
 
     async def run(self) -> None:
@@ -201,7 +202,8 @@ class AudioHookCall:
 
     def _close(self, reason: str) -> None:
         """The peer has said its last word."""
-        self._ending = ("protocol" if reason == "error" else "ended", f"closed by the peer, reason {reason}")
+        if self._ending is LOST:  # a fault before says more
+            self._ending = ("protocol" if reason == "error" else "ended", f"closed by the peer, reason {reason}")
         self._left.set()
         if self._transcripts is None:
             self._session.closed()

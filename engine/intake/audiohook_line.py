@@ -6,7 +6,6 @@ from time import monotonic
 
 from engine.genesys.audiohook.events import Over, SessionEvent
 from engine.genesys.audiohook.session import AudioHookSession
-from engine.genesys.audiohook.states import State
 from engine.intake.audiohook_socket import AudioHookSocket
 
 INTERNAL = 1011
@@ -49,13 +48,13 @@ class AudioHookLine:
 
     async def _listen_patiently(self) -> None:
         """Until the end, or until the peer was silent for too long."""
-        timed_s = monotonic()
+        state, timed_s = self._session.state, monotonic()
         try:
             async with asyncio.timeout(self._session.wait_s(timed_s)) as self._patience:
                 while not self._over:
                     now_s = await self._take_one()
-                    if self._session.state is not State.OPEN or now_s - timed_s >= PATIENCE_STEP_S:
-                        timed_s = now_s
+                    if self._session.state is not state or now_s - timed_s >= PATIENCE_STEP_S:
+                        state, timed_s = self._session.state, now_s
                         self._time(self._patience, now_s)
         except TimeoutError:
             now_s = monotonic()

@@ -47,7 +47,7 @@ class RingFeed:
     @property
     def queue_depth_frames(self) -> int:
         """Frames that the worker has not taken yet."""
-        return self._reader.head - self._reader.state.tail
+        return self._reader.head - self._reader.tail
 
     @property
     def nearly_full(self) -> bool:
