@@ -47,6 +47,7 @@ class Dialogue:
         self.opened: dict[str, Any] | None = None  # the parameters of `opened`
         self.closed = False
         self._wronged = False  # after the server's first fault its seq is taken as it comes, so that `closed` is heard
+        self._told_off = False  # by `disconnect`: from then on the server may leave out pongs
         self._pings: list[int] = []  # their seq, unanswered
         self._close_seq = 0
 
@@ -121,6 +122,7 @@ class Dialogue:
             case "disconnect":
                 if message.parameters.get("reason") not in REASONS:
                     raise ServerFaultError(500, "disconnect without a known reason")
+                self._told_off = True
             case "event":
                 self._check_event(message.parameters)
             case _:
@@ -141,6 +143,8 @@ class Dialogue:
     def _check_pong(self, client_seq: int) -> None:
         if not self._pings:
             raise ServerFaultError(409, "pong without ping")
+        if self._told_off and client_seq in self._pings:
+            del self._pings[: self._pings.index(client_seq)]
         if client_seq != self._pings[0]:
             raise ServerFaultError(400, f"the pong's clientseq is not the ping's seq {self._pings[0]}")
         self._pings.pop(0)

@@ -131,3 +131,14 @@ def test_after_a_fault_of_the_server_the_close_goes_on():
     dialogue.say("close")
     dialogue.hear(server("closed", 3, 2))
     assert dialogue.closed
+
+
+def test_after_disconnect_pings_may_stay_unanswered():
+    dialogue = opened()
+    for _ in range(3):
+        dialogue.say("ping")
+    dialogue.hear(server("disconnect", 2, 2, {"reason": "error"}))
+    dialogue.hear(server("pong", 3, 3))
+    dialogue.hear(server("pong", 4, 4))
+    with pytest.raises(ServerFaultError, match="pong without ping"):
+        dialogue.hear(server("pong", 5, 4))
