@@ -73,7 +73,9 @@ async def test_the_report_before_during_and_after(call):
     assert during.started_at_ns == 1
     assert during.started_at_ms > 0
     assert (during.file, during.duration_ms, during.position_ms) == ("a.wav", 40, 40)
-    assert during.body()["said"] == [{"phrase": "transfer me", "start_ms": 3, "end_ms": 9, "sentence": ""}]
+    assert during.body()["said"] == [
+        {"phrase": "transfer me", "start_ms": 3, "end_ms": 9, "sentence": "", "channel": "external"}
+    ]
     await call.end("x")
     assert call.report().state == "ended"
 

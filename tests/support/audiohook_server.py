@@ -75,7 +75,7 @@ class LoopbackServer:
                 elif message.type is WSMsgType.TEXT:
                     await self.on_text(session, message.data)
         finally:
-            session.code, session.over = socket.close_code, True
+            session.code, session.over = socket.close_code or 1005, True  # aiohttp has 0 for an empty frame
         return socket
 
     async def on_audio(self, session: Session, data: bytes) -> None:

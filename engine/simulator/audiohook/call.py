@@ -29,7 +29,16 @@ from engine.simulator.clock import epoch_ms
 from engine.simulator.options import Said
 
 AGAIN = frozenset(
-    {"no_connection", "dropped", "disconnect_error", "opened_timeout", "pong_timeout", "closed_timeout", "server_fault"}
+    {
+        "no_connection",
+        "dropped",
+        "aborted",
+        "disconnect_error",
+        "opened_timeout",
+        "pong_timeout",
+        "closed_timeout",
+        "server_fault",
+    }
 )
 PROVEN_S = 10.0  # a session that lived so long makes the attempts before it forgotten
 KEPT_SAMPLES = 20 * SAMPLE_RATE  # what Genesys offers of the audio from before a session opened
@@ -67,6 +76,14 @@ class Call:
 
     async def run(self) -> None:
         """Hold sessions until the call is over or nobody takes it any more."""
+        try:
+            await self._hold_all()
+        finally:
+            if self._successor is not None:
+                self._successor.cancel()
+        self._finish()
+
+    async def _hold_all(self) -> None:
         attempt = 0
         while not self._over.is_set():
             began = time.monotonic()
@@ -81,7 +98,6 @@ class Call:
                 break
             self._shop.tally.retries += 1
             await self._pause(self._shop.options.backoff_s * 2.0 ** (attempt - 1))
-        self._finish()
 
     def end(self) -> None:
         """Somebody hangs up; a second time changes nothing."""
@@ -111,7 +127,11 @@ class Call:
         self._channels, self._sending, self.state = channels, None, "live"
         self._player.begin(time.monotonic_ns() - int(self._shop.options.backlog_s * 1e9 / self._shop.options.speed))
         track = self._shop.library.track(self.plays, channels) if channels else self._player.track
-        self._player.turn(track, session.dialogue.position)
+        position, now = session.dialogue.position, self._player.position(time.monotonic_ns())
+        start = min(session.discard_to or 0, now)  # honoured as far as there is audio by now
+        if channels and start > position:
+            session.leave_out()
+        self._player.turn(track, max(start, position))
         if old is not None and old.live:
             old.close("reconnect")
         self._rest()

@@ -76,7 +76,7 @@ class AudioHookCalls:
 
     def commit(self, name: str, count: int = 1) -> None:
         """Let `count` sessions beside the calls commit this fault, now; outcomes follow. ConfigError: no such fault."""
-        check_fault(name)
+        check_fault(name, self.options)
         for _ in range(count):
             task = asyncio.create_task(self._commit(name))
             self._faulty.add(task)

@@ -23,3 +23,9 @@ def of_ns(ns: int) -> str:
 def seconds(text: object) -> float | None:
     """None for what is no duration."""
     return float(text[2:-1]) if isinstance(text, str) and _FORM.fullmatch(text) else None
+
+
+def to_samples(text: object) -> int | None:
+    """The nearest sample; None for what is no duration."""
+    found = seconds(text)
+    return None if found is None else round(found * SAMPLE_RATE)

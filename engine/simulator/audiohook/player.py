@@ -34,6 +34,7 @@ class Player:
         self.started_ns: int | None = None
         self._options = options
         self._next = 0  # message
+        self._gaps = [(_samples(gap.at_s), _samples(gap.at_s + gap.for_s), gap.paused) for gap in options.gaps]
 
     def begin(self, at_ns: int) -> None:
         """Sample 0 is at this moment; later calls change nothing."""
@@ -82,15 +83,16 @@ class Player:
             yield Piece(frames, track.start_of(begin), track.end_of(last), skip)
 
     def _skip(self, start: int) -> Skip | None:
-        at_s = start / SAMPLE_RATE
-        for gap in self._options.gaps:
-            if gap.at_s <= at_s < gap.at_s + gap.for_s:
-                return "pause" if gap.paused else "discard"
+        for begin, end, paused in self._gaps:
+            if begin <= start < end:
+                return "pause" if paused else "discard"
         return None
 
     def plays(self, said: Said) -> bool:
         """Whether nothing of the phrase lies in a gap (of the first round)."""
-        return not any(
-            said.start_ms < (gap.at_s + gap.for_s) * 1000 and gap.at_s * 1000 < said.end_ms
-            for gap in self._options.gaps
-        )
+        begin, end = said.start_ms * SAMPLE_RATE // 1000, said.end_ms * SAMPLE_RATE // 1000
+        return not any(begin < gap_end and gap_begin < end for gap_begin, gap_end, _ in self._gaps)
+
+
+def _samples(seconds: float) -> int:
+    return round(seconds * SAMPLE_RATE)

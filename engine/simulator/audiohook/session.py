@@ -2,7 +2,7 @@
 
 The owner (`call`) gives it audio and is told when it opens; `run` returns how it ended, one word of a closed set: `end`,
 `reconnect`, `disconnect_*` as the server said, `upgrade_<status>`, `no_connection`, `opened_timeout`, `pong_timeout`,
-`closed_timeout`, `server_fault`, `dropped` (the socket went without the protocol's close). Everything but reading is done in
+`closed_timeout`, `server_fault`, `aborted`, `dropped` (the socket went without the protocol's close). Everything but reading is done in
 the ticker's and the reader's own steps; nothing here waits while sending.
 """
 
@@ -55,6 +55,7 @@ class Session:
         self._waiting: Timer | None = None  # for opened or closed
         self._pings = Pings(options, ticker, tally, self._say, self._too_late("pong_timeout"))
         self._said_ns = 0  # when `open` was
+        self.discard_to: int | None = None  # sample, as the server asked with `opened`
         self._held = False  # by the server's pause
         self._skipped: tuple[Skip, int] | None = None  # since when nothing is sent: why, and from which sample
 
@@ -105,6 +106,10 @@ class Session:
         self._tally.samples += piece.end - piece.start
         return True
 
+    def leave_out(self) -> None:
+        """What comes before the next audio is thrown away, and told."""
+        self._skip("discard", self.dialogue.position)
+
     def update(self, language: str) -> None:
         """Ask for another language."""
         self._say("update", {"language": language})
@@ -119,8 +124,9 @@ class Session:
         self._waiting = self._ticker.after(self._options.close_timeout_s, self._no_closed)
 
     def abort(self) -> None:
-        """The connection breaks."""
+        """Break the connection on purpose: it ends as `aborted`, which is nobody's loss."""
         if self._socket is not None:
+            self._ending = "aborted"
             self._socket.abort()
 
     def _skip(self, why: Skip, start: int) -> None:
@@ -189,6 +195,7 @@ class Session:
         media = parameters["media"]
         self._held = parameters.get("startPaused", False)
         self._pings.start()
+        self.discard_to = durations.to_samples(parameters.get("discardTo"))
         self._owner.on_opened(self, tuple(media[0]["channels"]) if media else ())
 
     def _entities(self, entities: list[dict[str, Any]]) -> None:
@@ -218,7 +225,8 @@ class Session:
     def _no_closed(self) -> None:
         self._say("error", {"code": 408, "message": "Timed out: closed"})
         self._ending = "closed_timeout" if self._ending in ("end", "reconnect") else self._ending
-        self.abort()
+        if self._socket is not None:
+            self._socket.abort()
 
     def _cancel(self) -> None:
         self._pings.stop()
