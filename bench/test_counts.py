@@ -20,7 +20,7 @@ from engine.speech.hearing import Hearing
 
 CALLS_PER_MESSAGE = 9  # RealtimeSession.receive; the ninth is the len that tells whether a subscription is named
 CALLS_PER_CHUNK = 13  # RingFeed.push of a frame, into the ring
-CALLS_PER_SILENT_FRAME = {1: 38, 3: 20, 25: 12}  # Pipeline.drain, by frames per drain
+CALLS_PER_SILENT_FRAME = {1: 36, 3: 17, 25: 9}  # Pipeline.drain, by frames per drain
 BYTES_AT_ONCE = 3000  # views and small objects: far less than the audio that is passed on
 BLOCKS_LEFT = 50  # after a thousand frames: one in twenty may leave an object, by the interpreter's own caches
 

@@ -34,8 +34,8 @@ SYSTEM_CALLS = {  # in these turns; what is not listed must not happen
     "time.thread_time": 125,
     "time.process_time": 40,
 }
-IDLE_CALLS = 180  # of a worker's turn that finds nothing in fifty rings
-BUSY_CALLS = 3300  # what a batch of silence in each of them adds
+IDLE_CALLS = 28  # of a worker's turn that finds nothing in fifty rings
+BUSY_CALLS = 3260  # what a batch of silence in each of them adds
 DECODED_FRAMES = 1234  # of the 1560 of call-01: what the gate lets through, pre-rolls and hangovers included
 LOOKS = 120  # at partial hypotheses in them
 RUNS = {1: 1109, 3: 476, 25: 168}  # calls of the decoder, by frames per drain

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.ring import RingMemory, ring_bytes, ring_memory
+from engine.audio.ring import RingMemory, Words, ring_bytes, ring_memory
 from engine.stats import CELL_COUNT
 
 _CELL_BYTES = -(-CELL_COUNT * 8 // 64) * 64
@@ -52,6 +52,11 @@ class Arena:
         if not 0 <= index < self.rings:
             raise IndexError(f"ring {index} of {self.rings}")
         return ring_memory(self._view, _CELL_BYTES + index * ring_bytes(self.slots), self.slots)
+
+    def words(self, word: int) -> Words:
+        """One word of every ring's header, shape (rings,): a view, for a look at all of them at once."""
+        header = np.frombuffer(self._view, np.int64, offset=_CELL_BYTES)
+        return header[word :: ring_bytes(self.slots) // 8]
 
     def close(self) -> None:
         """Give up the descriptor; the mapping goes with its last view."""

@@ -2,7 +2,8 @@
 
 One thread, one loop. A turn hears the rings with work, the one whose audio has waited longest first, each at most
 TURN_FRAMES, so that none starves another; the turn's beginning is the heartbeat. A few frames may wait for more, but not for
-long. Nobody wakes while no audio comes, but for the heartbeat. What goes wrong on one ring ends that ring only; which one is
+long. Nobody wakes while no audio comes, but for the heartbeat; and a turn looks only at rings that were written to, and those
+that the last one left with something to do, so that hundreds of silent ones cost little. What goes wrong on one ring ends that ring only; which one is
 being heard is written down before, for whoever finds us dead.
 
 A shard that is behind catches up by itself: only speech is decoded, and only that is dear. Where audio has waited for three
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 import structlog
 
 from engine.audio.arena import Arena
-from engine.audio.ring import RingReader
+from engine.audio.ring import RingReader, Word
 from engine.packets import PacketPort
 from engine.shards.messages import CloseRing, Drain, OpenRing, RingClosed, RingFailed, Spotted, TranscriptHeard
 from engine.speech.counters import Counters
@@ -57,7 +58,10 @@ class Worker:
         self._counters = Counters(arena.cells)
         self._open: dict[int, _Open] = {}  # by lease
         self._draining = False
-        self._behind = False  # the last turn has left something to do
+        self._on_ring: dict[int, _Open] = {}
+        self._heads, self._gaps = arena.words(Word.HEAD), arena.words(Word.GAPS)
+        self._marks = self._heads + self._gaps  # what had been written into each ring at the last look
+        self._left: dict[int, _Open] = {}  # by ring: to look at in any case
         self._late_ns = 0  # the time, where the oldest audio has waited too long; else 0
         self._swept_s, self._tidied_s = 0.0, time.monotonic()
         self._cpu_s = time.process_time()
@@ -69,7 +73,7 @@ class Worker:
         poll.register(self._doorbell_fd, select.POLLIN)
         while not (self._draining and not self._open):
             self._counters.set(Cell.HEARTBEAT_NS, time.monotonic_ns())
-            for fd, _ in poll.poll(0 if self._behind else IDLE_MS):
+            for fd, _ in poll.poll(0 if self._left else IDLE_MS):
                 if fd == self._doorbell_fd:
                     with suppress(BlockingIOError):
                         os.eventfd_read(fd)
@@ -89,23 +93,27 @@ class Worker:
                     fired_ms=message.fired_ms,
                     transcribe=message.transcribe,
                 )
-                self._open[message.lease] = _Open(message.ring, message.lease, pipeline)
+                channel = _Open(message.ring, message.lease, pipeline)
+                self._open[message.lease] = self._on_ring[message.ring] = self._left[message.ring] = channel
             case CloseRing():
                 if message.lease in self._open:
-                    self._open[message.lease].closing = True
+                    self._close(self._open[message.lease])
             case Drain():
                 self._draining = True
                 for channel in self._open.values():
-                    channel.closing = True
+                    self._close(channel)
             case None:
                 return False
             case _:
                 raise TypeError(f"not for a worker: {type(message).__name__}")
         return True
 
+    def _close(self, channel: _Open) -> None:
+        channel.closing = True
+        self._left[channel.ring] = channel
+
     def _turn(self) -> None:
         begun_s, begun_cpu_s = time.monotonic(), time.process_time()
-        self._behind = False
         sweeps = begun_s - self._swept_s >= SWEEP_S
         if sweeps:
             self._sweep(begun_s)
@@ -135,9 +143,15 @@ class Worker:
 
     def _in_turn(self, *, sweeps: bool) -> list[_Open]:
         """The rings with something to do, oldest audio first."""
+        marks = self._heads + self._gaps
+        looked_at, self._left = self._left, {}
+        for ring in (marks != self._marks).nonzero()[0].tolist():
+            if ring in self._on_ring:
+                looked_at[ring] = self._on_ring[ring]
+        self._marks = marks
         waiting = [
             channel
-            for channel in self._open.values()
+            for channel in (self._on_ring if sweeps else looked_at).values()
             if channel.closing or channel.pipeline.is_due or (sweeps and channel.pipeline.has_work)
         ]
         if len(waiting) > 1:
@@ -153,12 +167,17 @@ class Worker:
             self._counters.set(Cell.HEARTBEAT_NS, time.monotonic_ns())
             self._report(channel, pipeline.drain(TURN_FRAMES))
             pipeline.publish()  # after the report: in between a death repeats a phrase, it doesn't lose it
-            self._behind |= channel.closing or pipeline.is_due
+            if channel.closing or pipeline.is_due:
+                self._left[channel.ring] = channel
         else:
             self._report(channel, pipeline.finish())
             pipeline.publish()
-            del self._open[channel.lease]
+            self._forget(channel)
             self._port.send(RingClosed(channel.ring, channel.lease))
+
+    def _forget(self, channel: _Open) -> None:
+        del self._open[channel.lease], self._on_ring[channel.ring]
+        self._left.pop(channel.ring, None)
 
     def _report(self, channel: _Open, events: list[SpeechEvent]) -> None:
         for event in events:
@@ -170,5 +189,5 @@ class Worker:
     def _fail(self, channel: _Open, error: Exception) -> None:
         log.error("channel failed", ring=channel.ring, error=type(error).__name__, exc_info=error)
         self._report(channel, channel.pipeline.abandon())
-        del self._open[channel.lease]
+        self._forget(channel)
         self._port.send(RingFailed(channel.ring, channel.lease, type(error).__name__))

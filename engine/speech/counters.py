@@ -35,7 +35,10 @@ class Counters:
     def taken(self, arrivals_ns: Sequence[int], now_ns: int) -> None:
         """Frames were taken: how many, and how long after they arrived."""
         self.cells[Cell.FRAMES] += len(arrivals_ns)
+        frames = 1
+        if arrivals_ns and arrivals_ns.count(arrivals_ns[0]) == len(arrivals_ns):  # of one message
+            frames, arrivals_ns = len(arrivals_ns), arrivals_ns[:1]
         for arrival_ns in arrivals_ns:
             latency_s = (now_ns - arrival_ns) / 1e9
-            self.cells[Cell.LATENCY_SUM_S] += latency_s
-            self.cells[Cell.LATENCY_FIRST + bisect_left(LATENCY_BOUNDS_S, latency_s)] += 1
+            self.cells[Cell.LATENCY_SUM_S] += frames * latency_s
+            self.cells[Cell.LATENCY_FIRST + bisect_left(LATENCY_BOUNDS_S, latency_s)] += frames

@@ -11,7 +11,7 @@ import pytest
 
 from engine.audio.arena import Arena
 from engine.audio.format import FRAME_BYTES
-from engine.audio.ring import ReaderState, RingReader, RingWriter
+from engine.audio.ring import ReaderState, RingReader, RingWriter, Word
 from engine.stats import Cell
 
 OTHER = """
@@ -49,6 +49,14 @@ def test_rings_and_cells_do_not_overlap(arena: Arena) -> None:
         assert (memory.arrivals_ns == index).all()
         assert memory.header[0] == 8
     assert (arena.cells == 1.5).all()
+
+
+def test_one_word_of_every_ring_at_once(arena: Arena) -> None:
+    heads, gaps = arena.words(Word.HEAD), arena.words(Word.GAPS)
+    assert (heads.tolist(), gaps.tolist()) == ([0, 0, 0], [0, 0, 0])
+    RingWriter(arena.ring(1)).write(memoryview(bytes(5 * FRAME_BYTES)), 1)
+    RingWriter(arena.ring(2)).mark_gap(7)
+    assert (heads.tolist(), gaps.tolist()) == ([0, 5, 0], [0, 0, 1])
 
 
 @pytest.mark.parametrize("index", [-1, 3, 100])

@@ -10,6 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from engine.audio.arena import Arena
+from engine.audio.format import FRAME_BYTES
+from engine.audio.ring import RingWriter
 from engine.packets import PacketPort, socket_pair
 from engine.shards.messages import (
     WORKER_CODEC,
@@ -240,6 +242,41 @@ def test_transcripts_are_told(stage):
     play.port.send(OpenRing(0, 7, "external", transcribe=True))
     os.eventfd_write(play.bell, 1)
     assert play.port.receive() == TranscriptHeard(7, said)
+
+
+class Asked(StandIn):
+    """Counts how often it was looked at."""
+
+    looks = 0
+
+    @property
+    def is_due(self) -> bool:
+        self.looks += 1
+        return super().is_due
+
+
+def test_a_turn_looks_only_at_rings_that_were_written_to_or_have_something_left(desk):
+    pipelines = [Asked(frames=0), Asked(frames=0), Asked(frames=0)]
+    worker = desk(*pipelines)
+    for ring in range(3):
+        worker._obey(OpenRing(ring, 7 + ring, "external"))
+    worker._in_turn(sweeps=False)
+    assert [each.looks for each in pipelines] == [1, 1, 1]  # newly opened
+    RingWriter(desk.arena.ring(1)).write(memoryview(bytes(FRAME_BYTES)), 1)
+    RingWriter(desk.arena.ring(2)).mark_gap(3)
+    RingWriter(desk.arena.ring(3)).mark_gap(3)  # nobody's
+    worker._in_turn(sweeps=False)
+    assert [each.looks for each in pipelines] == [1, 2, 2]
+    worker._in_turn(sweeps=False)
+    assert [each.looks for each in pipelines] == [1, 2, 2]
+    pipelines[0].frames = TURN_FRAMES + 1
+    RingWriter(desk.arena.ring(0)).write(memoryview(bytes(FRAME_BYTES)), 1)
+    for _ in range(2):  # the first leaves a frame, which nobody writes again
+        for channel in worker._in_turn(sweeps=False):
+            worker._hear(channel)
+    assert pipelines[0].frames == 0
+    pipelines[1].frames, pipelines[1].batch = 1, 3
+    assert [channel.lease for channel in worker._in_turn(sweeps=True)] == [8]
 
 
 def test_which_lease_is_being_heard_is_written_down(desk):

@@ -52,6 +52,14 @@ def test_latencies_fall_below_their_bounds(latencies_ns: list[int]) -> None:
     assert cumulative[-1] == len(latencies_ns)
 
 
+def test_frames_of_one_message_are_counted_together() -> None:
+    counters = Counters()
+    counters.taken([NOW_NS - 4_000_000] * 5, NOW_NS)
+    assert counters.cells[Cell.LATENCY_SUM_S] == pytest.approx(0.02)
+    assert histogram(counters)[2] == 5  # up to 5 ms
+    assert sum(histogram(counters)) == counters.cells[Cell.FRAMES] == 5
+
+
 def test_a_latency_on_a_bound_belongs_to_it() -> None:
     counters = Counters()
     counters.taken([NOW_NS - 1_000_000], NOW_NS)
