@@ -27,11 +27,11 @@ class AudioHookMetrics:
         )
 
     def refused(self, reason: str) -> None:
-        """A connection was refused: `AuthFault` of genesys.audiohook.refusals, address, path, connections, half_open."""
+        """A connection came to nothing: `AuthFault` of genesys.audiohook.refusals, address, path, connections, half_open, no_upgrade."""
         self._refused.labels(reason).inc()
 
     def fault(self, fault: str) -> None:
-        """A session broke the protocol: `Fault` of genesys.audiohook.states, media, peer, not_reading, internal."""
+        """A session broke the protocol: `Fault` and `OverReason` of genesys.audiohook.states, media, peer, websocket, not_reading, gone, internal."""
         self._faults.labels(fault).inc()
 
     def probed(self) -> None:

@@ -32,7 +32,7 @@ from engine.intake.ports import Lease
 from engine.intake.realtime_client import RealtimeConversation
 from engine.intake.registry import Conversations
 from engine.intake.retry_budget import RetryBudget
-from engine.metrics import Metrics, Outcome
+from engine.metrics import ConversationState, Metrics, Outcome
 from engine.open_files import raise_limit
 from engine.options import Channel, EngineOptions
 from engine.shards.admission import calls_of
@@ -45,6 +45,7 @@ WORKERS_SHARE = 0.5  # of what is left once the calls are gone is kept for worke
 MIN_CLOSING_S = 2.0
 TOLD = ("rule", "phrase", "confidence", "fired_on", "phrase_end_ms")  # of a spotted phrase, to who reads events
 MIN_WORKERS_S = 0.5
+HEARD: dict[ConversationState, str] = {"listening": "conversation is heard", "paused": "conversation is paused"}
 
 log = structlog.get_logger(__name__)
 
@@ -179,8 +180,8 @@ class Supervisor:
         self._conversations.fail(key, "quarantined" if error == QUARANTINED else "error")
 
     def _on_conversation(self, info: ConversationInfo) -> None:
-        if info.state == "listening":
-            log.info("conversation is heard", conversation_id=info.conversation_id, reconnects=info.reconnects)
+        if said := HEARD.get(info.state):
+            log.info(said, conversation_id=info.conversation_id, session_id=info.session_id, reconnects=info.reconnects)
         self._events.publish("conversation", asdict(info))
 
     def _on_outcome(self, command: Command, sink: str, outcome: Outcome) -> None:

@@ -16,10 +16,13 @@ _ADDRESS = "/v1/conversations"
 
 
 class Info(Protocol):
-    """A conversation as it is shown: any dataclass with its id."""
+    """A conversation as it is shown: any dataclass with its ids."""
 
     @property
     def conversation_id(self) -> str: ...  # noqa: D102 - the name says it
+
+    @property
+    def session_id(self) -> str | None: ...  # noqa: D102 - of AudioHook
 
 
 class Conversations(Protocol):
@@ -83,7 +86,7 @@ class ConversationsApi:
     async def _show(self, request: web.Request) -> web.Response:
         wanted = request.match_info["conversation_id"]
         for info in reversed(self._conversations.list()):
-            if info.conversation_id == wanted:
+            if wanted in (info.conversation_id, info.session_id):
                 return json_response(info)
         return _unknown()
 

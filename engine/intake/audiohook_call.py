@@ -23,8 +23,10 @@ from engine.genesys.audiohook.session import AudioHookSession
 from engine.intake.audiohook_line import AudioHookLine
 from engine.intake.audiohook_socket import AudioHookSocket
 from engine.intake.audiohook_terms import (
+    GONE,
     LAST_WORDS_S,
     NOT_TAKEN,
+    OVERS,
     TURN_OUT_S,
     TURNED_OUT,
     Surroundings,
@@ -38,7 +40,6 @@ from engine.intake.ports import Lease, Opening
 from engine.intake.session_audio import SessionAudio
 from engine.metrics import ConversationState
 
-LOST: tuple[EndReason, str] = ("unreachable", "the connection was lost without a close")
 Notice = (  # events that are not about audio
     events.OpenAsked
     | events.LanguageAsked
@@ -65,7 +66,7 @@ class AudioHookCall:
         self._audio: SessionAudio | None = None
         self._transcripts: Transcripts | None = None
         self._left = asyncio.Event()  # the peer is done with us, or gone
-        self._ending = LOST
+        self._ending = GONE
         self._line = AudioHookLine(socket, self._session, self._act)
 
     async def run(self) -> None:
@@ -73,9 +74,7 @@ class AudioHookCall:
         try:
             await self._line.listen()
         finally:
-            if self._line.not_read:
-                self._around.metrics.audiohook.fault("not_reading")
-                self._ending = ("unreachable", "the peer does not read")
+            self._part()
             self._left.set()
 
     def ask_to_reconnect(self) -> None:
@@ -118,8 +117,10 @@ class AudioHookCall:
             case events.PeerFault():
                 self._around.metrics.audiohook.fault("peer")
                 log.warning("AudioHook peer reports an error", **self._names, code=event.code)
-            case events.DigitPressed() | events.Over():
-                pass  # the line ends itself
+            case events.Over():  # the line ends itself
+                self._fault(event.reason, OVERS.get(event.reason, GONE) if self._ending is GONE else self._ending)
+            case events.DigitPressed():
+                pass
             case _:
                 assert_never(event)
 
@@ -202,7 +203,7 @@ class AudioHookCall:
 
     def _close(self, reason: str) -> None:
         """The peer has said its last word."""
-        if self._ending is LOST:  # a fault before says more
+        if self._ending is GONE:
             self._ending = ("protocol" if reason == "error" else "ended", f"closed by the peer, reason {reason}")
         self._left.set()
         if self._transcripts is None:
@@ -210,10 +211,22 @@ class AudioHookCall:
 
     # small things
 
-    def _fault(self, fault: str) -> None:
+    def _fault(self, fault: str, ending: tuple[EndReason, str] | None = None) -> None:
         self._around.metrics.audiohook.fault(fault)
-        self._ending = ("protocol", f"the peer broke the protocol: {fault}")
-        log.warning("AudioHook session broke the protocol", **self._names, fault=fault)
+        self._ending = ending or ("protocol", f"the peer broke the protocol: {fault}")
+        broke = self._ending[0] == "protocol"
+        sentence = "AudioHook session broke the protocol" if broke else "AudioHook session was lost"
+        log.warning(sentence, **self._names, fault=fault)
+
+    def _part(self) -> None:
+        """The socket is closed: say why, where nothing was said of it."""
+        if self._line.not_read:
+            self._fault("not_reading", ("unreachable", "the peer does not read"))
+        elif self._socket.broken:
+            said = f"the peer broke the WebSocket protocol, which was closed with {self._socket.broken}"
+            self._fault("websocket", ("protocol", said))
+        elif self._ending is GONE:
+            self._fault("gone", GONE)
 
     def _move(self, state: ConversationState) -> None:
         if self._conversation is not None and not self._conversation.over:
@@ -222,4 +235,7 @@ class AudioHookCall:
     @property
     def _names(self) -> dict[str, str]:
         """For the log: what is found again in Genesys Cloud."""
-        return {"session_id": self._identity.session_id, "correlation_id": self._identity.correlation_id}
+        names = {"session_id": self._identity.session_id, "correlation_id": self._identity.correlation_id}
+        if self._conversation is not None:
+            names["conversation_id"] = self._conversation.conversation_id
+        return names

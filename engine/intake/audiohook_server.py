@@ -171,9 +171,11 @@ class AudioHookServer:
         address = getattr(peer, "ipv4_mapped", None) or peer
         return address.is_loopback or any(address in network for network in self._options.trusted_proxies)
 
-    def _refuse(self, connection: ServerConnection, status: HTTPStatus, reason: str, message: str = "") -> Response:
+    def _refuse(self, connection: AudioHookSocket, status: HTTPStatus, reason: str, message: str = "") -> Response:
         self._around.metrics.audiohook.refused(reason)
         if monotonic() - self._logged_s >= LOGGED_EVERY_S:
             self._logged_s = monotonic()
-            log.warning("AudioHook connection refused", status=int(status), reason=reason, message=message)
-        return connection.respond(status, f"{status.phrase}\n")
+            peer = connection.remote_address[0]
+            log.warning("AudioHook connection refused", status=int(status), reason=reason, message=message, peer=peer)
+        connection.refusal = connection.respond(status, f"{status.phrase}\n")
+        return connection.refusal

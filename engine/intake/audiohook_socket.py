@@ -5,10 +5,12 @@ written without waiting, and a peer that has let MAX_UNSENT_BYTES pile up is no 
 """
 
 import asyncio
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
@@ -19,6 +21,7 @@ MAX_BYTES = (
 )  # of a message: up to here the session answers that it is too large, beyond it the socket is closed
 MAX_UNSENT_BYTES = 64 * 1024
 CLOSE_S = 2.0
+BROKEN = frozenset({1002, 1007, 1009})  # a frame that is none, text that is not UTF-8, more than MAX_BYTES
 
 
 class Comings(Protocol):
@@ -39,7 +42,9 @@ class AudioHookSocket(ServerConnection):
     def __init__(self, comings: Comings, protocol: ServerProtocol, server: Server, **settings: Any) -> None:
         super().__init__(protocol, server, **settings)
         self._comings = comings
+        self.refusal: Response | None = None  # of the upgrade, by us
         self.identity: Identity | None = None  # once the request was found good
+        self.broken: int | None = None  # the code it was closed with, where what came was no WebSocket's
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody is there."""
@@ -50,6 +55,11 @@ class AudioHookSocket(ServerConnection):
         """Nobody is."""
         super().connection_lost(exc)
         self._comings.went(self)
+
+    @property
+    def upgraded(self) -> bool:
+        """Whether it became a WebSocket."""
+        return self.response is not None and self.response.status_code == HTTPStatus.SWITCHING_PROTOCOLS
 
     def tell(self, texts: list[str]) -> bool:
         """Write messages, as far as the socket is open; False where the peer takes nothing: it is cut off."""
@@ -67,7 +77,9 @@ class AudioHookSocket(ServerConnection):
         """The next message; None once the socket is closed, by whom and however."""
         try:
             return await self.recv()
-        except ConnectionClosed:
+        except ConnectionClosed as closed:
+            if closed.sent is not None and not closed.rcvd_then_sent:
+                self.broken = closed.sent.code if closed.sent.code in BROKEN else None
             return None
 
     async def leave(self, code: int, reason: str = "") -> None:

@@ -11,8 +11,9 @@ from engine.audio.interleaved import TAKE_APART
 from engine.genesys.audiohook.limits import SessionLimits
 from engine.genesys.audiohook.media import Media
 from engine.genesys.audiohook.messages import DisconnectReason, Open
+from engine.genesys.audiohook.states import OverReason
 from engine.intake.audiohook_socket import AudioHookSocket
-from engine.intake.conversation import Conversation
+from engine.intake.conversation import Conversation, EndReason
 from engine.intake.ports import Lease, Opening
 from engine.intake.registry import Follow
 from engine.intake.session_audio import Pump, SessionAudio
@@ -35,6 +36,14 @@ NOT_TAKEN: dict[str, tuple[DisconnectReason, str]] = {
     "draining": ("error", "this server is stopping"),
     "duplicate": ("error", "this session is open already"),
     "quarantined": ("completed", "this conversation can't be heard"),
+}
+
+# How a session has ended that its peer did not close.
+GONE: tuple[EndReason, str] = ("unreachable", "the connection was lost without a close")
+OVERS: dict[OverReason, tuple[EndReason, str]] = {
+    "no_open": ("unreachable", "the peer sent no open in time"),
+    "silent": ("unreachable", "the peer was silent for too long"),
+    "no_close": ("unreachable", "the peer did not close when it was asked to"),
 }
 
 OpenSession = Callable[[Opening, Follow], tuple[Conversation, Lease]]  # RefusedError

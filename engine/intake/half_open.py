@@ -39,4 +39,7 @@ class HalfOpen:
     def went(self, socket: AudioHookSocket) -> None:
         """It is gone."""
         self.sockets -= 1
+        waited = socket in self._waiting
         self._waiting.pop(socket, None)
+        if waited and socket.refusal is None and not socket.upgraded:
+            self._metrics.audiohook.refused("no_upgrade")

@@ -19,6 +19,7 @@ from engine.options import AdminOptions
 class Followed:
     conversation_id: str
     state: str = "listening"
+    session_id: str | None = None
 
 
 @dataclass

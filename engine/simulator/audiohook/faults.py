@@ -71,7 +71,7 @@ async def _aftermath(client: AudioHookClient, fault: Fault) -> Ended:
         await client.gone()
     else:
         await client.close("disconnect" if said else "end")
-    return "disconnect" if said else "closed"
+    return "disconnect" if _disconnect(client) else "closed"  # a slow server's came after our close
 
 
 async def _objection(client: AudioHookClient, fault: Fault) -> ServerMessage | None:

@@ -297,7 +297,18 @@ def test_a_flood_of_pings_is_answered_once():
     assert [peer.says("ping") for _ in range(100)] == [(Ignored("too_many"),)] * 100
     assert peer.told() == [("pong", 1, 1), ("pong", 2, 2), ("pong", 3, 3), ("disconnect", 4, 3)]
     peer.now_s += 1
+    assert peer.says("ping") == (Ignored("too_many"),)
+    assert peer.told() == []
+
+
+def test_who_floods_is_let_go_at_once_and_gets_one_answer():
+    peer = Peer(FEW)
+    for _ in range(50):
+        peer.says("ping")
     assert peer.says("close") == (CloseAsked("end"),)
+    peer.session.closed()
+    assert [peer.says("close") for _ in range(50)] == [(Ignored("too_many"),)] * 50
+    assert peer.told()[-2:] == [("disconnect", 4, 3), ("closed", 5, 51)]
 
 
 @pytest.mark.parametrize(
