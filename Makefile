@@ -13,7 +13,7 @@ SEED ?= 1
 SOURCE ?= realtime
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types cover bench bench-capacity bench-compare bench-gate bench-rebase fuzz fuzz-short \
+.PHONY: help setup demo test check lint types cover bench bench-capacity bench-sources bench-compare bench-gate bench-rebase fuzz fuzz-short \
 	chaos chaos-short soak overload lock clean
 
 help: ## what can be made
@@ -62,6 +62,9 @@ bench-rebase: $(READY) ## writes bench/baseline.json anew from five runs; commit
 
 bench-capacity: $(READY) ## how many calls this machine holds, with a picture; about 6 minutes
 	@$(BIN)/cueline bench capacity --plot bench/capacity.png --report bench/capacity.json
+
+bench-sources: $(READY) ## what a call costs by the real-time socket and by AudioHook, in one run; about 4 minutes
+	@$(BIN)/python -m bench.load.sources
 
 bench-compare: $(READY) ## Cueline beside a plain server, a script per call and the decoder's limit; about 20 minutes
 	@$(BIN)/python -m bench.compare

@@ -38,6 +38,7 @@ class ProductOptions:
     profile: str | None = None
     source: Source = "realtime"
     speech_share: float = 1.0  # of AudioHook calls; the others send silence
+    channels: int = 2  # of AudioHook calls
 
     def simulator(self, calls: int) -> list[str]:
         """What follows `cueline`: calls that begin within STAGGER_ALL_MS and are played over and over."""
@@ -45,7 +46,15 @@ class ProductOptions:
         arguments += ["--calls", str(calls)]
         if self.source == "audiohook":
             rate = max(1.0, 1000 * calls / STAGGER_ALL_MS)
-            return [*arguments, "--rate", f"{rate:.3f}", "--speech-share", f"{self.speech_share:g}"]
+            return [
+                *arguments,
+                "--rate",
+                f"{rate:.3f}",
+                "--speech-share",
+                f"{self.speech_share:g}",
+                "--channels",
+                str(self.channels),
+            ]
         return [*arguments, "--stagger-ms", str(max(1, STAGGER_ALL_MS // calls))]
 
     def settings(self) -> dict[str, str]:
