@@ -18,6 +18,7 @@ from engine.simulator.audiohook.socket import Dialer
 from engine.simulator.audiohook.tally import Tally
 from engine.simulator.audiohook.ticker import Ticker
 
+FAULTS_PER_S = 200
 LEAVE_S = 15.0  # for calls to say close and hear closed, at the end
 
 
@@ -75,10 +76,13 @@ class AudioHookCalls:
             await asyncio.wait(self._faulty)
 
     def commit(self, name: str, count: int = 1) -> None:
-        """Let `count` sessions beside the calls commit this fault, now; outcomes follow. ConfigError: no such fault."""
+        """Let `count` sessions beside the calls commit this fault, FAULTS_PER_S a second; outcomes follow. ConfigError.
+
+        All at once, some would never leave the listener's queue: who then says nothing is not known to the server at all.
+        """
         check_fault(name, self.options)
-        for _ in range(count):
-            task = asyncio.create_task(self._commit(name))
+        for number in range(count):
+            task = asyncio.create_task(self._commit(name, number / FAULTS_PER_S))
             self._faulty.add(task)
             task.add_done_callback(self._faulty.discard)
 
@@ -118,7 +122,8 @@ class AudioHookCalls:
                     await asyncio.wait_for(self._leaving.wait(), begun + number / self.options.rate - loop.time())
                 group.create_task(call.run())
 
-    async def _commit(self, name: str) -> None:
+    async def _commit(self, name: str, delay_s: float) -> None:
+        await asyncio.sleep(delay_s)
         self.outcomes.append(await run_fault(name, self.options))
 
     async def _listen(self, port: int) -> None:
