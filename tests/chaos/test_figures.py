@@ -7,7 +7,7 @@ from tests.chaos.views import document, sentences, table_of
 
 KILL = Injected(0, "worker_kill", 10 * S, shard=0, recovered_ns=10 * S + 80 * MS)
 STOP = Injected(1, "worker_stop", 20 * S, shard=0)
-QUIET = Course((), (), 0, 0, 0, 0)
+QUIET = Course((), (), (), 0, 0, 0, 0)
 
 
 def phrase(fate: Fate, blamed: Injected | None = None) -> Phrase:

@@ -129,6 +129,12 @@ class Session:
             self._ending = "aborted"
             self._socket.abort()
 
+    def freeze(self, seconds: float) -> None:
+        """Neither ping nor read for so long."""
+        if self._socket is not None:
+            self._pings.rest(seconds)
+            self._ticker.after(seconds, self._socket.stand_still())
+
     def _skip(self, why: Skip, start: int) -> None:
         if self._skipped is None:
             self._skipped = why, start
@@ -181,7 +187,7 @@ class Session:
             case "reconnect":
                 self._owner.on_reconnect(self)
             case "disconnect":
-                self.close("disconnect", f"disconnect_{message.parameters['reason']}")
+                self._disconnected(message.parameters["reason"])
             case "closed":
                 self._closed()
 
@@ -207,6 +213,11 @@ class Session:
                 final = entity["data"].get("isFinal") is True
                 self._tally.finals += final
                 self._tally.partials += not final
+
+    def _disconnected(self, reason: str) -> None:
+        if self.dialogue.opened is None:
+            self._tally.refused_ms.append((time.monotonic_ns() - self._said_ns) / 1e6)
+        self.close("disconnect", f"disconnect_{reason}")
 
     def _closed(self) -> None:
         self._cancel()
