@@ -279,7 +279,7 @@ KINDS: dict[str, Kind] = {
         _hook("hook_drop", "an AudioHook client's connection breaks; it tries again", _BACK, comes_back("drop"), cuts=True),
         _hook("hook_return", "the same, and it comes back with `continuedSessions` and its last 20 s once more",
               _BACK, comes_back("return", repeated_ms=REPEATED_MS)),
-        _hook("hook_vanish", "an AudioHook client says nothing for 7 s, longer than is waited for", _BACK, comes_back("freeze", 7.0), cuts=True),
+        _hook("hook_vanish", "an AudioHook client says nothing for 9 s, longer than is waited for", _BACK, comes_back("freeze", 9.0), cuts=True),
         _hook("hook_stall", "an AudioHook client stands still for 2 s, then goes on with what was kept", _SAME, goes_on("freeze", 2.0, gap=False)),
         _hook("hook_burst", "an AudioHook client keeps its audio for 20 s, then sends all of it at once", _SAME, goes_on("hold", 20.0, gap=False)),
         _hook("hook_pause", "an AudioHook client pauses for 2 s: `paused`, `resumed`", _SAME, goes_on("pause", 2.0, gap=True), cuts=True),

@@ -50,7 +50,7 @@ ping_interval_s = 2.0
 
 [audiohook]
 open_timeout_s = 4.0
-silence_timeout_s = 4.0
+silence_timeout_s = 6.5  # a client pings every 5 s
 close_timeout_s = 3.0
 
 [shards]
