@@ -157,17 +157,13 @@ class Session:
 
     def _heard(self, text: str | bytes) -> None:
         try:
-            if isinstance(text, bytes):
-                self._binary()
-            else:
+            if isinstance(text, str):
                 self._act(self.dialogue.hear(text))
+            elif self._options.product != "connector":
+                raise ServerFaultError(415, "binary data")  # noqa: TRY301 (it is answered as the others are)
         except ServerFaultError as fault:
             self._tally.server_faults[str(fault)] += 1
             self._give_up(fault.code, str(fault), "server_fault")
-
-    def _binary(self) -> None:
-        if self._options.product != "connector":
-            raise ServerFaultError(415, "binary data")
 
     def _act(self, message: ServerMessage) -> None:
         if message.type in ("event", "pause", "resume", "reconnect") and not self._wanted(message):
