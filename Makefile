@@ -75,19 +75,19 @@ fuzz: $(READY) ## INPUTS=10000000 made inputs for every parser that meets the ou
 fuzz-short: $(READY) ## the same with INPUTS=100000, 20 seconds at most; CI runs this
 	@$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),100000) --seconds 20
 
-chaos: $(READY) ## 500 faults of 39 kinds against a real engine: nothing lost, nothing twice; about 20 minutes
+chaos: $(READY) ## 500 faults of 48 kinds against a real engine: nothing lost, nothing twice; about 20 minutes
 	@mkdir -p var
 	@$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED) --report var/chaos.json
 
-chaos-short: $(READY) ## each kind once, in about 100 seconds; CI runs this
-	@$(BIN)/python -m tests.chaos --faults 39 --seed $(SEED) --calls 10 --calm 20 --spacing 0.9
+chaos-short: $(READY) ## each kind once, in about two minutes; CI runs this
+	@$(BIN)/python -m tests.chaos --faults 48 --seed $(SEED) --calls 8 --hook-calls 4 --calm 20 --spacing 0.8
 
 soak: $(READY) ## steady load for MINUTES, at CALLS or 70 % of bench/capacity.json; then what has grown
 	@mkdir -p var
 	@$(BIN)/python -m bench.load.soak --minutes $(MINUTES) $(if $(CALLS),--calls $(CALLS)) --report var/soak.json --plot var/soak.png
 
 overload: $(READY) ## one and a half times what the machine holds: refusals at once, admitted calls unharmed; 90 seconds
-	@$(BIN)/python -m tests.chaos.overload $(if $(CALLS),--calls $(CALLS))
+	@$(BIN)/python -m tests.chaos.overload $(if $(SOURCE),--source $(SOURCE)) $(if $(CALLS),--calls $(CALLS))
 
 lock: $(READY) ## make requirements.lock anew from pyproject.toml
 	@$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \

@@ -87,6 +87,11 @@ class Child:
         self._tasks.append(self._ended)
 
     @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.returncode
+
+    @property
     def complaints(self) -> tuple[str, ...]:
         """Its latest warnings and errors."""
         return tuple(self._complaints)

@@ -22,6 +22,7 @@ class Spread(_Lenient):
     p50: float | None = None
     p99: float | None = None
     p999: float | None = None
+    max: float | None = None
 
 
 class Sessions(_Lenient):
@@ -31,6 +32,8 @@ class Sessions(_Lenient):
     lost: int  # broke after they had opened
     given_up: int  # calls that nobody took
     retries: int
+    refused: dict[str, int] = {}  # sessions that never opened, by how they ended
+    refused_ms: Spread = Spread()  # `open` to the `disconnect` that answered it
     opened_ms: Spread  # `open` to `opened`
     ping_ms: Spread
     unsolicited: dict[str, int]  # messages that nobody had asked for, by type

@@ -32,6 +32,7 @@ def main(
     kinds: Annotated[str | None, typer.Option(metavar="A,B,…", help=f"Only these: {', '.join(KINDS)}.")] = None,
     without: Annotated[str, typer.Option(metavar="A,B,…", help="Not these.")] = "",
     calls: Annotated[int, typer.Option(min=1, max=200, help="Calls at once, over and over.")] = 26,
+    hook_calls: Annotated[int, typer.Option(min=1, max=100, help="AudioHook calls beside, two channels each.")] = 6,
     spacing: Annotated[float, typer.Option(min=0.05, help="Seconds from one fault to the next.")] = 1.6,
     calm: Annotated[float, typer.Option(min=5, help="Seconds before the first fault.")] = CALM_S,
     seconds: Annotated[float, typer.Option(min=1, help="No fault after so many seconds.")] = 3600.0,
@@ -42,8 +43,8 @@ def main(
     found = Found()
     console = Console(stderr=True)
     schedule = planned(seed, chosen, faults, spacing)
-    number = asyncio.run(_perform(ChaosOptions(calls, calm, seconds), schedule, found, console))
-    code = _tell(found, calls, seed, report)
+    number = asyncio.run(_perform(ChaosOptions(calls, hook_calls, calm, seconds), schedule, found, console))
+    code = _tell(found, calls + hook_calls, seed, report)
     if number is not None:
         typer.echo("chaos: interrupted; simulator and engine have ended", err=True)
         raise typer.Exit(INTERRUPTED + number)

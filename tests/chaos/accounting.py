@@ -1,7 +1,8 @@
 """What was spoken against what was delivered, and which fault is to blame. Pure: clocks and places come as numbers.
 
-A phrase is *heard* when a delivery of its conversation and words puts its end near the moment at which it was spoken; places
-in the engine's own audio count as differences only, since a restarted engine may begin elsewhere. It is *excused* when its audio was
+A phrase is *heard* when a delivery of its conversation, channel and words puts its end near the moment at which it was spoken;
+places in the engine's own audio count as differences only, since a restarted engine may begin elsewhere. Where the engine is
+told its places (AudioHook), they alone count: however late a phrase comes, its place is the call's own. A phrase is *excused* when its audio was
 not wholly sent to one open subscription and a fault that cuts audio explains the gap; or when its receiver refused the
 command for good. Everything else is *lost*. A delivery is the first receipt of its idempotency key that the receiver took;
 a key that is taken again is *redelivered* where the engine could not know of the first time, and a *duplicate* otherwise.
@@ -12,13 +13,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Literal
+
+from engine.options import Channel
 
 NS_PER_MS = 1_000_000
 EARLY_NS = 1000 * NS_PER_MS  # a delivery's idea of the phrase's end against ours
 PUNCTUAL_NS = 1500 * NS_PER_MS  # one that comes no later is known by its moment alone
 LATE_NS = 12_000 * NS_PER_MS  # what a hung worker may delay it; a phrase recurs in its call after 25 s at least
+PLACED_MS = 500  # an idea of the phrase's end against ours where both count from the same place
 PLACE_MS = 1500  # a late one's idea of the phrase's end in the audio against ours
 LEAD_MS = 300  # of a subscription's first audio: the recognizer has no past there
 TAIL_MS = 200  # of a subscription's last audio: a connection that breaks takes along what was under way
@@ -37,6 +41,8 @@ class Spoken:
     start_ms: float
     end_ms: float
     end_ns: int
+    channel: Channel = "external"
+    placed: bool = False  # the engine's places in this call are ours
 
     @property
     def start_ns(self) -> int:
@@ -58,6 +64,7 @@ class Receipt:
     taken: bool
     status: int | None
     signature_ok: bool
+    channel: Channel = "external"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,8 @@ class Happenings:
 def gaps_of(sent: Sequence[tuple[float, float]]) -> list[Gap]:
     """Between what one subscription got and what the next did."""
     ordered = sorted(sent)
-    return [Gap(one[1], other[0]) for one, other in pairwise(ordered) if other[0] > one[1]]
+    reached = accumulate((to_ms for _, to_ms in ordered), max)  # a session may bring what another had brought
+    return [Gap(until, from_ms) for until, (from_ms, _) in zip(reached, ordered[1:], strict=False) if from_ms > until]
 
 
 def account(known: Happenings) -> Account:
@@ -196,9 +204,9 @@ class _Matching:
     """
 
     def __init__(self, spoken: Iterable[Spoken]) -> None:
-        self._places: dict[tuple[str, str], list[Spoken]] = defaultdict(list)
+        self._places: dict[tuple[str, Channel, str], list[Spoken]] = defaultdict(list)
         for each in spoken:
-            self._places[each.conversation_id, each.phrase].append(each)
+            self._places[each.conversation_id, each.channel, each.phrase].append(each)
         self._ahead: dict[str, list[tuple[int, float]]] = defaultdict(list)  # by call: when, and by how many ms
         self.found: dict[Spoken, Receipt] = {}
         self.twice: list[Receipt] = []
@@ -223,17 +231,26 @@ class _Matching:
         return bool(fitting)
 
     def _punctual(self, delivery: Receipt) -> list[Spoken]:
-        here = self._places.get((delivery.conversation_id, delivery.phrase), ())
-        return [each for each in here if -EARLY_NS <= delivery.end_ns - each.end_ns <= PUNCTUAL_NS]
+        return [each for each in self._here(delivery) if _punctual(delivery, each)]
 
     def _late(self, delivery: Receipt) -> list[Spoken]:
-        here = self._places.get((delivery.conversation_id, delivery.phrase), ())
+        here = [each for each in self._here(delivery) if not each.placed]
         fitting = [each for each in here if PUNCTUAL_NS < delivery.end_ns - each.end_ns <= LATE_NS]
         known = self._ahead.get(delivery.conversation_id)
         if not known:
             return fitting
         _, ahead_ms = min(known, key=lambda each: abs(each[0] - delivery.end_ns))
         return [each for each in fitting if abs(delivery.end_ms - ahead_ms - each.end_ms) <= PLACE_MS]
+
+    def _here(self, delivery: Receipt) -> list[Spoken]:
+        """What was said there in these words."""
+        return self._places.get((delivery.conversation_id, delivery.channel, delivery.phrase), [])
+
+
+def _punctual(delivery: Receipt, spoken: Spoken) -> bool:
+    if spoken.placed:
+        return abs(delivery.end_ms - spoken.end_ms) <= PLACED_MS
+    return -EARLY_NS <= delivery.end_ns - spoken.end_ns <= PUNCTUAL_NS
 
 
 def _killed_between(earlier: Receipt, later: Receipt, known: Happenings) -> Injected | None:

@@ -124,6 +124,7 @@ class Course:
 
     calm_missed: Sequence[str]  # phrases not heard before the first fault
     left_behind: Sequence[str]  # processes, shared memory
+    wrong: Sequence[str]  # sentences on what was not as it has to be
     not_resumed: int  # conversations that a restarted engine did not take up by itself
     unreadable: int  # requests at the receiver that were no commands
     dropped_frames: int
@@ -152,6 +153,7 @@ def faults_found(table: Sequence[Row], found: Account, course: Course, deaths: A
     for row in table:
         if row.unrecovered:
             yield f"{row.kind}: {row.unrecovered} of {row.injected} never recovered."
+    yield from course.wrong
     if course.left_behind:
         yield f"Left behind: {', '.join(course.left_behind)}."
     if deaths.p95 is not None and deaths.p95 > ADDED_P95_MS:

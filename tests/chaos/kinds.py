@@ -9,19 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Literal
 
 import psutil
 
 from engine.genesys.platform_link import MODULE as PLATFORM
+from tests.chaos.hook_kinds import REPEATED_MS, comes_back, drain, faulty, goes_on
+from tests.chaos.kind import Inject, Kind, Recovered
 from tests.chaos.plant import Plant
 from tests.chaos.receiver import Mode
-
-Scope = Literal["call", "shard", "all"]
-Recovered = Callable[[], Awaitable[bool]]
-Inject = Callable[[Plant, str], Awaitable[Recovered]]  # the target: a conversation id, a shard's number, or ""
 
 FORK_SERVER = "engine.shards.fork_server"
 STOPPED_S = 0.5
@@ -30,22 +25,8 @@ WEBHOOK_S = 2.0
 STRUCK_S = 10.0  # a receiver waits so long for somebody to strike
 REFUSING_S = 1.5
 OWING_S = 4.0
+HOOK_FRAMES = 12  # a message brings five of each channel
 ALL_FRAMES = "cueline_frames_total"
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One row."""
-
-    name: str
-    says: str
-    recovers: str  # when it counts as recovered
-    scope: Scope
-    inject: Inject
-    cuts: bool = False  # audio may be missing
-    forgets: bool = False  # the supervisor's memory is gone
-    alone: bool = False  # the next fault waits for its recovery
-    prepare: Callable[[Plant], Awaitable[None]] | None = None  # before the moment that counts as the fault's
 
 
 # calls
@@ -197,7 +178,8 @@ async def _hog(plant: Plant, _: str) -> Recovered:
 
     async def recovered() -> bool:
         waiting = await plant.samples("cueline_queue_depth_frames")
-        return sum(waiting.values()) <= 2 * len(plant.conversation_ids)
+        frames_per_call = 2 * len(plant.conversation_ids) + HOOK_FRAMES * len(plant.hooks.conversation_ids)
+        return sum(waiting.values()) <= frames_per_call
 
     return recovered
 
@@ -243,10 +225,16 @@ _AGAIN = "the call's audio is heard on a new socket"
 _ON = "the call's audio goes on"
 _TAKEN = "the shard takes frames again"
 _SENT = "no command waits"
+_BACK = "the call is heard in another session"
+_SAME = "the same session is heard on"
 
 
 def _call(name: str, says: str, inject: Inject, *, cuts: bool = False) -> Kind:
     return Kind(name, says, _AGAIN if cuts else _ON, "call", inject, cuts=cuts)
+
+
+def _hook(name: str, says: str, recovers: str, inject: Inject, *, cuts: bool = False) -> Kind:
+    return Kind(name, says, recovers, "hook", inject, cuts=cuts)
 
 
 KINDS: dict[str, Kind] = {
@@ -286,6 +274,18 @@ KINDS: dict[str, Kind] = {
         _call("upgrade_500", "a drop, then the socket's opening fails", _meets(("upgrade_500", False)), cuts=True),
         _call("connect_silence", "a drop, then `connected` never comes", _meets(("connect_silence", False)), cuts=True),
         _call("subscribe_429", "a drop, then `subscribe` is refused with 429", _meets(("subscribe_429", True)), cuts=True),
+        Kind("supervisor_drain", "SIGTERM to the supervisor, then a start with the same state directory",
+             "every call's audio flows to the new one", "all", drain, cuts=True, alone=True),
+        _hook("hook_drop", "an AudioHook client's connection breaks; it tries again", _BACK, comes_back("drop"), cuts=True),
+        _hook("hook_return", "the same, and it comes back with `continuedSessions` and its last 20 s once more",
+              _BACK, comes_back("return", repeated_ms=REPEATED_MS)),
+        _hook("hook_vanish", "an AudioHook client says nothing for 9 s, longer than is waited for", _BACK, comes_back("freeze", 9.0), cuts=True),
+        _hook("hook_stall", "an AudioHook client stands still for 2 s, then goes on with what was kept", _SAME, goes_on("freeze", 2.0, gap=False)),
+        _hook("hook_burst", "an AudioHook client keeps its audio for 20 s, then sends all of it at once", _SAME, goes_on("hold", 20.0, gap=False)),
+        _hook("hook_pause", "an AudioHook client pauses for 2 s: `paused`, `resumed`", _SAME, goes_on("pause", 2.0, gap=True), cuts=True),
+        _hook("hook_discard", "an AudioHook client throws 2 s away: `discarded`", _SAME, goes_on("discard", 2.0, gap=True), cuts=True),
+        Kind("hook_faulty", "each fault of the AudioHook simulator's table, by clients of their own, all at once",
+             "each has ended as it has to", "all", faulty),
         Kind("webhook_500", "the receiver answers 500 for 2 s", _SENT, "all", _webhook("500")),
         Kind("webhook_429", "the receiver answers 429 with Retry-After 1 for 2 s", _SENT, "all", _webhook("429")),
         Kind("webhook_301", "the receiver answers 301 for 2 s: refused for good", _SENT, "all", _webhook("301")),

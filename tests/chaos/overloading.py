@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.demo.sessions import Sessions
 from engine.scoring import percentile
 
 FRAME_P99_MS = 250.0
@@ -12,6 +13,7 @@ SPOT_P95_MS = 500.0
 REFUSED_WITHIN_MS = 1000.0  # what a busy machine's loop may take to answer anything; p50 tells more
 HEARD_SHARE = 0.98
 TYPED = (503, "capacity")
+REFUSED_BY = "disconnect_error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Outcome:
     spot_p95_ms: float | None
     said: int
     heard: int
+    lost: int = 0  # sessions that were admitted and then broke
 
     @property
     def admitted(self) -> int:
@@ -78,8 +81,8 @@ class Outcome:
         ):
             if value is None or value > limit:
                 yield f"{name} of the admitted calls: {'none' if value is None else f'{value:.0f} ms'}; allowed are {limit:.0f} ms."
-        if self.dropped:
-            yield f"{self.dropped} frames were dropped."
+        counts = ((self.lost, "sessions that had been admitted were lost."), (self.dropped, "frames were dropped."))
+        yield from (f"{count} {what}" for count, what in counts if count)
         if self.heard < HEARD_SHARE * self.said or not self.said:
             yield f"Of {self.said} phrases said on admitted calls {self.heard} were delivered."
 
@@ -95,5 +98,15 @@ class Outcome:
             "frame_p99_ms": self.frame_p99_ms,
             "spot_p95_ms": self.spot_p95_ms,
             "dropped": self.dropped,
+            "lost": self.lost,
             "phrases": {"said": self.said, "heard": self.heard},
         }
+
+
+def offers_of(sessions: Sessions, admitted: int) -> list[Offer]:
+    """AudioHook sessions as offers: `disconnect error` is the refusal for want of capacity. Its times are known as median and longest."""
+    refused = dict(sessions.refused)
+    times = [sessions.refused_ms.p50 or 0.0] * refused.pop(REFUSED_BY, 0)
+    times[-1:] = [sessions.refused_ms.max or 0.0][: len(times)]
+    others = [Offer(0, ending, 0.0) for ending, count in refused.items() for _ in range(count)]
+    return [Offer(201, None, 0.0)] * admitted + [Offer(*TYPED, took_ms) for took_ms in times] + others

@@ -1,4 +1,4 @@
-"""Simulator, engine and receiver as the chaos needs them: an engine that can be killed and started again on the same state.
+"""Simulators, engine and receiver as the chaos needs them: an engine that can be killed and started again on the same state.
 
 Whatever they start carries a mark in its environment, so that what is left behind is found whoever its parent has become.
 """
@@ -7,9 +7,10 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from engine.demo.stage import START_S, engine_settings, wanted_phrases
 from engine.errors import DemoError
 from engine.simulator.call import Sent
 from engine.simulator.options import SPEECH_DIR
+from tests.chaos.hooks import Hooks
 from tests.chaos.receiver import Receiver
 from tests.support.engine import MARK, alive
 
@@ -34,6 +36,9 @@ LEFT_OUT = {"call-09.wav"}  # says a phrase twice within five seconds: a late de
 STAGGER_MS = 150
 VANISH_S = 5.0
 RESUME_S = 8.0
+HOOKS_RESUME_S = 16.0  # Genesys waits 1, 2, 4 and 8 s
+DRAIN_S = 4.0
+DRAINED_S = 15.0
 CONFIG = """# The chaos runs' engine: defaults but for what would make a run last for hours.
 [genesys]
 connect_timeout_s = 2.0
@@ -42,6 +47,11 @@ reconnect_tries = 50
 reconnect_base_s = 0.3
 reconnect_max_s = 2.0
 ping_interval_s = 2.0
+
+[audiohook]
+open_timeout_s = 4.0
+silence_timeout_s = 6.5  # a client pings every 5 s
+close_timeout_s = 3.0
 
 [shards]
 restart_limit = 10000
@@ -55,6 +65,12 @@ class ChaosCall(PlayedCall):
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     sent: tuple[Sent, ...] = ()
+    participant_id: str | None = None  # of AudioHook calls
+
+    @property
+    def placed(self) -> bool:
+        """Whether the engine's places in it are the call's own: it is told them."""
+        return self.participant_id is not None
 
 
 _CALLS = TypeAdapter(tuple[ChaosCall, ...])
@@ -80,6 +96,7 @@ class Plant:
         self.simulator_url = ""
         self.engine_url = ""
         self.conversation_ids: list[str] = []
+        self.wrong: list[str] = []  # what was not as it has to be, in sentences
         self.left_behind: list[str] = []
         self.not_resumed = 0
         self._folder = folder
@@ -89,12 +106,13 @@ class Plant:
         self._engine: Child | None = None
         self._engine_stack = AsyncExitStack()
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
+        self.hooks = Hooks(self._http)
         self._shards: dict[str, list[tuple[int, int | None]]] = defaultdict(list)
         self._dropped: dict[str, float] = {}  # by engine
         self.workers: dict[int, int] = {}  # the latest generation's process ids by shard
 
-    async def start(self, stack: AsyncExitStack, calls: int) -> None:
-        """Start all three and let the engine follow every call."""
+    async def start(self, stack: AsyncExitStack, calls: int, hook_calls: int) -> None:
+        """Start all of them and let the engine follow every call."""
         await stack.enter_async_context(self._http)
         await stack.enter_async_context(self.receiver)
         speech = quotable_speech(self._folder / "speech")
@@ -110,15 +128,22 @@ class Plant:
         for conversation_id in self.conversation_ids:
             await self.follow(conversation_id)
             await asyncio.sleep(STAGGER_MS / 1000)
+        await self.hooks.start(stack, self._environ, self._hurry, speech, first=calls, calls=hook_calls)
 
     async def start_engine(self, phrases: list[str] | None = None) -> None:
         """Start it on the state it left; DemoError where it does not come up."""
         if phrases is not None:
-            settings = engine_settings(self._ready, phrases, self.receiver)  # type: ignore[arg-type]
-            self._settings = settings | {
-                "CUELINE_STATE_DIR": str(self._folder / "state"),
-                "CUELINE_LOG_LEVEL": "debug",  # says which shard a call is on
-            }
+            settings = engine_settings(phrases, self.receiver)  # type: ignore[arg-type]
+            self._settings = (
+                self._ready["environment"]
+                | self.hooks.settings
+                | settings
+                | {
+                    "CUELINE_DRAIN_S": str(DRAIN_S),
+                    "CUELINE_STATE_DIR": str(self._folder / "state"),
+                    "CUELINE_LOG_LEVEL": "debug",  # says which shard a call is on
+                }
+            )
             del self._settings["GENESYS_CONVERSATION_ID"]  # a restarted engine has to know by itself
         environment = child_environment(self._environ, self._settings)
         arguments = ["run", "--config", str(self._folder / "cueline.toml")]
@@ -172,11 +197,24 @@ class Plant:
         await self._engine_stack.aclose()
         await self.start_engine()
 
+    def term(self) -> None:
+        """Let the engine drain."""
+        os.kill(self.engine_pid, signal.SIGTERM)
+
+    async def restart_drained_engine(self) -> None:
+        """After a TERM: wait for its end, then another engine takes over. What was not orderly is noted."""
+        assert self._engine is not None
+        await self._engine.ending(DRAINED_S)
+        if self._engine.exit_code != 0:
+            self.wrong.append(f"A drained engine ended with exit code {self._engine.exit_code}.")
+        await self._engine_stack.aclose()
+        await self.start_engine()
+
     async def resumed(self, since_ns: int) -> bool:
         """Whether every call's audio flows to the engine that was started after this moment; those it forgot are added."""
         flowing = False
         with contextlib.suppress(TimeoutError):
-            await self.until(lambda: self._all_flow(since_ns), RESUME_S)
+            await self.until(lambda: self._all_flow(since_ns, self.conversation_ids), RESUME_S)
             flowing = True
         if not flowing:
             status, body = await self.ask("/v1/conversations")
@@ -186,13 +224,19 @@ class Plant:
             for conversation_id in missing:
                 await self.follow(conversation_id)
             with contextlib.suppress(TimeoutError):
-                await self.until(lambda: self._all_flow(since_ns), RESUME_S)
+                await self.until(lambda: self._all_flow(since_ns, self.conversation_ids), RESUME_S)
+        try:
+            await self.until(lambda: self._all_flow(since_ns, self.hooks.conversation_ids), HOOKS_RESUME_S)
+        except TimeoutError:
+            self.wrong.append("AudioHook clients did not come back to a restarted engine.")
+            return False
         return flowing
 
-    async def _all_flow(self, since_ns: int) -> bool:
+    async def _all_flow(self, since_ns: int, conversation_ids: Collection[str]) -> bool:
         return all(
             call.started_ns is not None and call.sent and call.started_ns + call.sent[-1].from_ms * 1e6 > since_ns
             for call in await self.calls()
+            if call.conversation_id in conversation_ids
         )
 
     # what can be asked
@@ -208,9 +252,20 @@ class Plant:
             raise DemoError(f"The simulator takes no fault {name}: {body}")
 
     async def calls(self) -> tuple[ChaosCall, ...]:
-        """As the simulator sees them."""
+        """As the simulators see them."""
         async with self._http.get(f"{self.simulator_url}/simulator/calls") as response:
-            return _CALLS.validate_json(await response.read())
+            ours = _CALLS.validate_json(await response.read())
+        return ours + _CALLS.validate_python(await self.hooks.calls())
+
+    async def sessions(self, conversation_id: str) -> dict[str, dict[str, Any]]:
+        """The AudioHook sessions of a conversation that are followed now, by id, as the admin API tells them."""
+        status, body = await self.ask("/v1/conversations")
+        everybody = body["conversations"] if status == 200 else []
+        return {
+            each["session_id"]: each
+            for each in everybody
+            if each["conversation_id"] == conversation_id and each["state"] not in ("ended", "failed")
+        }
 
     async def ask(self, path: str) -> tuple[int, Any]:
         """The admin API; status 0 where it does not answer."""
@@ -280,9 +335,11 @@ def _is_engine(pid: int) -> bool:
 
 
 @asynccontextmanager
-async def planted(folder: Path, environ: Mapping[str, str], hurry: asyncio.Event, calls: int) -> AsyncIterator[Plant]:
-    """All three until the block is left; then nothing of them is. DemoError where one does not start."""
+async def planted(
+    folder: Path, environ: Mapping[str, str], hurry: asyncio.Event, calls: int, hook_calls: int
+) -> AsyncIterator[Plant]:
+    """All of them until the block is left; then nothing of them is. DemoError where one does not start."""
     plant = Plant(folder, environ, hurry)
     async with AsyncExitStack() as stack:
-        await plant.start(stack, calls)
+        await plant.start(stack, calls, hook_calls)
         yield plant

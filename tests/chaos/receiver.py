@@ -120,6 +120,7 @@ def _receipt(event: dict[str, Any], received_ns: int, signed: bool) -> _Unanswer
     return _Unanswered(
         key=event["id"],
         conversation_id=data["conversation_id"],
+        channel=data["channel"],
         phrase=data["phrase"],
         spotted_ns=spotted_ns,
         end_ns=spotted_ns - behind_ms * NS_PER_MS,

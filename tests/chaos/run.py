@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from bench.load.played import rounds
 from engine.demo.calls import NS_PER_MS
@@ -34,6 +35,7 @@ class ChaosOptions:
     """What is played, what is done to it."""
 
     calls: int
+    hook_calls: int
     calm_s: float
     seconds_max: float  # no fault after so long
 
@@ -47,6 +49,7 @@ class Found:
     faults: list[Injected] = field(default_factory=list)
     calm_missed: list[str] = field(default_factory=list)
     left_behind: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
     not_resumed: int = 0
     unreadable: int = 0
     dropped_frames: int = 0
@@ -59,6 +62,7 @@ class Found:
         return Course(
             self.calm_missed,
             self.left_behind,
+            self.wrong,
             self.not_resumed,
             self.unreadable,
             self.dropped_frames,
@@ -81,7 +85,10 @@ class Run:
 
     async def through(self, schedule: list[Planned]) -> None:
         """From the first lap to the last."""
-        self._tell(f"{self._options.calls} calls, no fault for {self._options.calm_s:.0f} s")
+        options = self._options
+        self._tell(
+            f"{options.calls} calls and {options.hook_calls} by AudioHook, no fault for {self._options.calm_s:.0f} s"
+        )
         await asyncio.sleep(self._options.calm_s)
         calm_ns = time.monotonic_ns() - 3 * 1_000_000_000  # what was said just now may not have come yet
         await self.look(calm_ns)
@@ -100,6 +107,7 @@ class Run:
         self._tell(f"{len(self._found.faults)} faults have struck; what is under way may arrive")
         await asyncio.sleep(LAST_S)
         await self.look(end_ns)
+        self._found.wrong += clients_complaints(await self._plant.hooks.summary())
 
     async def _strike(self, fault: Planned, group: asyncio.TaskGroup, of: int) -> None:
         kind = KINDS[fault.kind]
@@ -118,7 +126,7 @@ class Run:
             number=fault.number,
             kind=kind.name,
             at_ns=time.monotonic_ns(),
-            conversation_id=target if kind.scope == "call" else None,
+            conversation_id=target if kind.scope in ("call", "hook") else None,
             shard=int(target) if kind.scope == "shard" else None,
             cuts=kind.cuts,
             forgets=kind.forgets,
@@ -132,6 +140,7 @@ class Run:
         """Who is hit: of those whom no other fault has in hand."""
         everybody = {
             "call": self._plant.conversation_ids,
+            "hook": self._plant.hooks.conversation_ids,
             "shard": [str(shard) for shard in sorted(self._plant.workers)],
             "all": [kind.name],
         }[kind.scope]
@@ -190,7 +199,11 @@ def spoken_in(call: ChaosCall, until_ns: int) -> list[Spoken]:
         end_ns = (call.started_ns or 0) + end_ms * NS_PER_MS
         if end_ns <= until_ns:
             start_ms = begun_ms + each.start_ms
-            found.append(Spoken(call.conversation_id, recording, each.phrase, start_ms, end_ms, end_ns))
+            where = f"{recording} {each.channel}" if call.placed else recording
+            phrase = Spoken(
+                call.conversation_id, where, each.phrase, start_ms, end_ms, end_ns, each.channel, call.placed
+            )
+            found.append(phrase)
     return found
 
 
@@ -201,6 +214,13 @@ def gaps_in(call: ChaosCall, now_ns: int) -> list[Gap]:
     if sent and call.elapsed_ms(now_ns) - max(to_ms for _, to_ms in sent) > SILENT_MS:
         found.append(Gap(max(to_ms for _, to_ms in sent), float("inf")))
     return found
+
+
+def clients_complaints(summary: dict[str, Any]) -> list[str]:
+    """What AudioHook clients say of the engine, in sentences."""
+    found = [f"The engine said what it must not to an AudioHook client: {what}." for what in summary["server_faults"]]
+    found += [f"The engine said {what} to an AudioHook client, unasked." for what in summary["unsolicited"]]
+    return found + ([f"{summary['given_up']} AudioHook calls were given up."] if summary["given_up"] else [])
 
 
 async def chaos(
@@ -216,7 +236,7 @@ async def chaos(
     with TemporaryDirectory(prefix="cueline-chaos-") as folder:
         plant: Plant | None = None
         try:
-            async with planted(Path(folder), environ, hurry, options.calls) as plant:
+            async with planted(Path(folder), environ, hurry, options.calls, options.hook_calls) as plant:
                 run = Run(plant, options, found, tell)
                 try:
                     await run.through(schedule)
@@ -224,6 +244,7 @@ async def chaos(
                     raise errors.exceptions[0] from None
                 finally:
                     found.left_behind += plant.left_behind
+                    found.wrong += plant.wrong
         finally:
             if plant is not None:
                 found.left_behind += [" ".join(process.cmdline()) for process in alive(plant.mark)]

@@ -7,6 +7,7 @@ import pytest
 from tests.chaos.accounting import (
     HEARING_NS,
     LEAD_MS,
+    PLACED_MS,
     TAIL_MS,
     Fate,
     Gap,
@@ -147,6 +148,36 @@ def test_a_restarted_engine_may_count_from_elsewhere():
     assert len(found.of(Fate.HEARD)) == 4
 
 
+def placed(spoken: Spoken, channel: str = "external") -> Spoken:
+    return replace(spoken, placed=True, channel=channel)
+
+
+BOTH = (placed(SAID[0]), placed(SAID[0], "internal"), placed(SAID[1]), placed(SAID[2], "internal"))
+
+
+def test_the_same_words_on_two_channels_are_two_phrases():
+    each = [receipt(spoken, spoken.channel + str(spoken.end_ms), channel=spoken.channel) for spoken in BOTH]
+    found = account(known(each, spoken=BOTH))
+    assert len(found.of(Fate.HEARD)) == 4
+    assert (found.duplicates, found.false) == ((), ())
+    mixed_up = [replace(one, channel="external") for one in each]
+    found = account(known(mixed_up, spoken=BOTH))
+    assert [phrase.spoken for phrase in found.of(Fate.LOST)] == [BOTH[1], BOTH[3]]
+    assert ([one.receipt.key for one in found.duplicates], found.false) == (["internal5000"], (mixed_up[3],))
+
+
+def test_where_places_are_told_a_phrase_may_come_however_late_but_at_its_place():
+    late = receipt(BOTH[2], spotted_ns=BOTH[2].end_ns + 20 * S, end_ns=BOTH[2].end_ns + 19 * S)
+    found = account(known([late], spoken=BOTH[2:3]))
+    assert [phrase.delivery for phrase in found.of(Fate.HEARD)] == [late]
+    again = replace(late, key="another")
+    found = account(known([late, again], spoken=BOTH[2:3]))
+    assert [one.receipt for one in found.duplicates] == [again]
+    for end_ms, fate in ((PLACED_MS, Fate.HEARD), (PLACED_MS + 1, Fate.LOST)):
+        moved = receipt(BOTH[2], end_ms=BOTH[2].end_ms + end_ms)
+        assert account(known([moved], spoken=BOTH[2:3])).phrases[0].fate is fate
+
+
 GAP = Gap(34_500, 36_000)  # in the middle of the second phrase, 34.2 to 35 s
 
 
@@ -221,3 +252,5 @@ def test_a_wrong_signature_is_counted():
 def test_gaps_lie_between_subscriptions():
     assert gaps_of([(20, 500), (700, 900), (900, 1000)]) == [Gap(500, 700)]
     assert gaps_of([]) == []
+    overlapping = [(0, 5000), (3000, 6000), (4000, 4500), (6500, 7000)]  # sessions that brought again what others had
+    assert gaps_of(overlapping) == [Gap(6000, 6500)]

@@ -7,7 +7,7 @@ from tests.chaos.views import document, sentences, table_of
 
 KILL = Injected(0, "worker_kill", 10 * S, shard=0, recovered_ns=10 * S + 80 * MS)
 STOP = Injected(1, "worker_stop", 20 * S, shard=0)
-QUIET = Course((), (), 0, 0, 0, 0)
+QUIET = Course((), (), (), 0, 0, 0, 0)
 
 
 def phrase(fate: Fate, blamed: Injected | None = None) -> Phrase:
@@ -34,7 +34,7 @@ def test_rows_count_what_each_kind_is_to_blame_for():
 def test_the_verdict_names_all_that_is_wrong():
     found = Account((phrase(Fate.LOST),), (Duplicate(DELIVERED[0], "phrase", None),), (), (), 0, 2)
     table = [Row("worker_stop", 3, 0, 0, 0, 0, 0, (1.0, 2.0))]
-    course = Course(("transfer me in call-01",), ("python -m engine",), 4, 5, 6, 7)
+    course = Course(("transfer me in call-01",), ("python -m engine",), ("A client was told nonsense.",), 4, 5, 6, 7)
     said_of_it = " ".join(faults_found(table, found, course, Added(9, 10.0, 501.0)))
     for words in (
         "1 phrases were lost",
@@ -47,6 +47,7 @@ def test_the_verdict_names_all_that_is_wrong():
         "6 frames",
         "0 commands were refused for good, but 7",
         "python -m engine",
+        "A client was told nonsense.",
         "501 ms",
     ):
         assert words in said_of_it

@@ -67,6 +67,8 @@ class Call:
         self._opened = 0
         self._session: Session | None = None
         self._successor: asyncio.Task[str] | None = None
+        self._continues: Dialogue | None = None  # the session that the next attempt goes on with
+        self._held_until_ns = 0  # no audio is sent before
         self._channels: tuple[Channel, ...] = ()
         self._player = Player(shop.options, shop.library.track(plays, BOTH))  # until the server has chosen
         self._timer: Timer | None = None
@@ -87,7 +89,7 @@ class Call:
         attempt = 0
         while not self._over.is_set():
             began = time.monotonic()
-            self.ending = await self._hold(attempt)
+            self.ending = await self._hold(attempt, self._continues)
             while self._successor is not None:
                 task, self._successor = self._successor, None
                 self.ending = await task
@@ -106,10 +108,25 @@ class Call:
         for session in self.sessions:
             session.close("end")
 
-    def drop(self) -> None:
-        """The session's connection breaks; Genesys tries again."""
+    def drop(self, *, continued: bool = False) -> None:
+        """The session's connection breaks; Genesys tries again. `continued`: it brings the last 20 s once more."""
         if self._session is not None:
+            self._continues = self._session.dialogue if continued else None
             self._session.abort()
+
+    def hold_back(self, seconds: float) -> None:
+        """Send no audio for so long, then all of it at once."""
+        self._held_until_ns = time.monotonic_ns() + int(seconds * 1e9)
+
+    def freeze(self, seconds: float) -> None:
+        """Neither send nor read anything for so long, as a machine that stands still; audio comes a second later."""
+        self.hold_back(seconds + 1.0)
+        if self._session is not None:
+            self._session.freeze(seconds)
+
+    def leave_out(self, seconds: float, *, paused: bool) -> None:
+        """Throw so much audio away from now on, told as a pause or as discarded."""
+        self._player.leave_out(seconds, time.monotonic_ns(), paused=paused)
 
     @property
     def transcripts(self) -> list[dict[str, Any]]:
@@ -125,6 +142,7 @@ class Call:
             session.close("end")
             return
         self._channels, self._sending, self.state = channels, None, "live"
+        self._continues, self._held_until_ns = None, 0
         self._player.begin(time.monotonic_ns() - int(self._shop.options.backlog_s * 1e9 / self._shop.options.speed))
         track = self._shop.library.track(self.plays, channels) if channels else self._player.track
         position, now = session.dialogue.position, self._player.position(time.monotonic_ns())
@@ -162,6 +180,9 @@ class Call:
         """Send what is due, then wait for the next message or end the call."""
         session, player = self._session, self._player
         if session is None or not session.live:
+            return
+        if self._held_until_ns > time.monotonic_ns():
+            self._timer = self._shop.ticker.at(self._held_until_ns, self._play)
             return
         for piece in player.take(time.monotonic_ns()):
             if self._channels:

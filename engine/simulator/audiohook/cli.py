@@ -42,6 +42,7 @@ ClientSecretOption = Annotated[
 ]
 OrganizationIdOption = Annotated[str, typer.Option(envvar="CUELINE_AUDIOHOOK_ORGANIZATION_ID", show_default=False)]
 CallsOption = Annotated[int | None, typer.Option(min=0, help="Number of calls; recordings are used in turn.")]
+FirstCallOption = Annotated[int, typer.Option(min=0, help="Number of the first call, from which ids are made.")]
 ChannelsOption = Annotated[int, typer.Option(min=1, max=2, help="2: external and internal; 1: external.")]
 SpeechOption = Annotated[Path, typer.Option(help="Folder with WAV files and manifest.json.")]
 WavOption = Annotated[list[Path] | None, typer.Option(help="Play this 8 kHz WAV, mono or stereo; repeatable.")]
@@ -76,6 +77,7 @@ def audiohook(
     client_secret: ClientSecretOption = "",
     organization_id: OrganizationIdOption = ORGANIZATION_ID,
     calls: CallsOption = None,
+    first_call: FirstCallOption = 0,
     channels: ChannelsOption = 2,
     speech: SpeechOption = SPEECH_DIR,
     wav: WavOption = None,
@@ -103,7 +105,7 @@ def audiohook(
     given = {name: value for name, value in locals().items() if name in HookOptions.model_fields}
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is for what was asked for
     try:
-        given["calls"] = _calls(speech, wav, channels, calls, speech_share)
+        given["calls"] = _calls(speech, wav, channels, calls, speech_share, first_call)
         given["gaps"] = [_gap(each, paused=True) for each in pause or ()] + [_gap(each) for each in discard or ()]
         options = HookOptions.model_validate(given)
         faults = [_fault(each, options) for each in fault or ()]
@@ -117,9 +119,11 @@ def audiohook(
 
 
 def _calls(
-    speech: Path, wavs: list[Path] | None, channels: int, count: int | None, share: float
+    speech: Path, wavs: list[Path] | None, channels: int, count: int | None, share: float, first: int
 ) -> tuple[HookCall, ...]:
-    return calls_of_wavs(wavs, count, share) if wavs else calls_of_speech(speech, channels, count, share)
+    if wavs:
+        return calls_of_wavs(wavs, count, share, first)
+    return calls_of_speech(speech, channels, count, share, first)
 
 
 def _gap(text: str, *, paused: bool = False) -> Gap:

@@ -1,17 +1,32 @@
 """Watching and steering AudioHook calls over HTTP, in the main simulator's words.
 
-`GET /simulator/calls | load | summary | faults`, `POST calls/{conversation}/end | drop`, `POST faults` with `{"name", "count"}`.
+`GET /simulator/calls | load | summary | faults`, `POST faults` with `{"name", "count"}`, and `POST calls/{conversation}/DEED`,
+some with `?seconds=`: DEEDS says which there are.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import orjson
 from aiohttp import web
 
 from engine.errors import ConfigError
+from engine.simulator.audiohook.call import Call
 
 if TYPE_CHECKING:
     from engine.simulator.audiohook.calls import AudioHookCalls
+
+
+DEEDS: dict[str, Callable[[Call, float], None]] = {
+    "end": lambda call, _: call.end(),
+    "drop": lambda call, _: call.drop(),
+    "return": lambda call, _: call.drop(continued=True),
+    "hold": lambda call, seconds: call.hold_back(seconds),
+    "freeze": lambda call, seconds: call.freeze(seconds),
+    "pause": lambda call, seconds: call.leave_out(seconds, paused=True),
+    "discard": lambda call, seconds: call.leave_out(seconds, paused=False),
+}
+SECONDS_MAX = 60.0
 
 
 class HookControl:
@@ -28,7 +43,7 @@ class HookControl:
         app.router.add_get("/simulator/summary", self._summary)
         app.router.add_get("/simulator/faults", self._faults)
         app.router.add_post("/simulator/faults", self._commit)
-        app.router.add_post("/simulator/calls/{conversation}/{what:end|drop}", self._act)
+        app.router.add_post("/simulator/calls/{conversation}/{deed}", self._act)
         return app
 
     async def _list(self, _request: web.Request) -> web.Response:
@@ -46,12 +61,16 @@ class HookControl:
 
     async def _act(self, request: web.Request) -> web.Response:
         call = self._calls.by_id.get(request.match_info["conversation"])
-        if call is None:
-            return web.json_response({"message": "no such call"}, status=404)
-        if request.match_info["what"] == "end":
-            call.end()
-        else:
-            call.drop()
+        deed = DEEDS.get(request.match_info["deed"])
+        if call is None or deed is None:
+            return web.json_response({"message": f"no such call, or nothing of {', '.join(DEEDS)}"}, status=404)
+        try:
+            seconds = float(request.query.get("seconds", "1"))
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds <= SECONDS_MAX:
+            return web.json_response({"message": f"seconds: above 0, at most {SECONDS_MAX:g}"}, status=400)
+        deed(call, seconds)
         return web.Response(status=204)
 
     async def _commit(self, request: web.Request) -> web.Response:

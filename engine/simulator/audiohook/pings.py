@@ -51,6 +51,11 @@ class Pings:
         else:
             self._next = self._ticker.after(self._options.ping_every_s, self._ping)
 
+    def rest(self, seconds: float) -> None:
+        """The next ping is so far off; nobody waits for a pong meanwhile."""
+        self.stop()
+        self._next = self._ticker.after(seconds, self._ping)
+
     def stop(self) -> None:
         """No more pings; a pong may still come."""
         if self._next is not None:

@@ -35,6 +35,7 @@ class Player:
         self._options = options
         self._next = 0  # message
         self._gaps = [(_samples(gap.at_s), _samples(gap.at_s + gap.for_s), gap.paused) for gap in options.gaps]
+        self._left_out: list[tuple[int, int, bool]] = []  # besides these
 
     def begin(self, at_ns: int) -> None:
         """Sample 0 is at this moment; later calls change nothing."""
@@ -83,10 +84,15 @@ class Player:
             yield Piece(frames, track.start_of(begin), track.end_of(last), skip)
 
     def _skip(self, start: int) -> Skip | None:
-        for begin, end, paused in self._gaps:
+        for begin, end, paused in (*self._gaps, *self._left_out):
             if begin <= start < end:
                 return "pause" if paused else "discard"
         return None
+
+    def leave_out(self, seconds: float, now_ns: int, *, paused: bool) -> None:
+        """Throw so much away from now on. `plays` knows nothing of it."""
+        begin = self.position(now_ns)
+        self._left_out.append((begin, begin + _samples(seconds), paused))
 
     def plays(self, said: Said) -> bool:
         """Whether nothing of the phrase lies in a gap (of the first round)."""

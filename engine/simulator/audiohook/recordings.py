@@ -133,22 +133,24 @@ class Library:
         return Track(frames, self._step, samples, audio, tuple(channels))
 
 
-def calls_of_speech(folder: Path, channels: int, count: int | None, share: float = 1.0) -> tuple[HookCall, ...]:
+def calls_of_speech(
+    folder: Path, channels: int, count: int | None, share: float = 1.0, first: int = 0
+) -> tuple[HookCall, ...]:
     """`count` calls over a speech folder; with two channels call i plays recording 2i as external, 2i + 1 as internal.
 
-    `share` of them talk, evenly spread; the others are silent. None: each recording once.
+    `share` of them talk, evenly spread; the others are silent. None: each recording once. Call `first` gives the first id.
     """
     recordings = calls_from_speech(folder)
     if channels == 1:
         played = [HookCall(conversation_id="x", external=each.wav, said=each.said) for each in recordings]
     else:
         played = [_pair(recordings[at : at + 2]) for at in range(0, len(recordings), 2)]
-    return _numbered(played, count, share)
+    return _numbered(played, count, share, first)
 
 
-def calls_of_wavs(paths: list[Path], count: int | None, share: float = 1.0) -> tuple[HookCall, ...]:
+def calls_of_wavs(paths: list[Path], count: int | None, share: float = 1.0, first: int = 0) -> tuple[HookCall, ...]:
     """One call per file, in turn: a mono file is external, a stereo file both."""
-    return _numbered([HookCall(conversation_id="x", stereo=path) for path in paths], count, share)
+    return _numbered([HookCall(conversation_id="x", stereo=path) for path in paths], count, share, first)
 
 
 def _pair(recordings: Sequence[CallOptions]) -> HookCall:
@@ -166,14 +168,14 @@ def _on_internal(said: Said) -> Said:
     return said.model_copy(update={"channel": "internal"})
 
 
-def _numbered(played: list[HookCall], count: int | None, share: float) -> tuple[HookCall, ...]:
+def _numbered(played: list[HookCall], count: int | None, share: float, first: int) -> tuple[HookCall, ...]:
     """Which talk is told by the number alone: call n does where n * share passes a whole number."""
     wanted = len(played) if count is None else count
     talks = [_whole((number + 1) * share) > _whole(number * share) for number in range(wanted)]
     talking = islice(cycle(played), sum(talks))
     return tuple(
         (next(talking) if talk else HookCall(conversation_id="x")).model_copy(
-            update={"conversation_id": conversation_id(number)}
+            update={"conversation_id": conversation_id(first + number)}
         )
         for number, talk in enumerate(talks)
     )

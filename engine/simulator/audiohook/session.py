@@ -129,6 +129,12 @@ class Session:
             self._ending = "aborted"
             self._socket.abort()
 
+    def freeze(self, seconds: float) -> None:
+        """Neither ping nor read for so long."""
+        if self._socket is not None:
+            self._pings.rest(seconds)
+            self._ticker.after(seconds, self._socket.stand_still())
+
     def _skip(self, why: Skip, start: int) -> None:
         if self._skipped is None:
             self._skipped = why, start
@@ -151,17 +157,13 @@ class Session:
 
     def _heard(self, text: str | bytes) -> None:
         try:
-            if isinstance(text, bytes):
-                self._binary()
-            else:
+            if isinstance(text, str):
                 self._act(self.dialogue.hear(text))
+            elif self._options.product != "connector":
+                raise ServerFaultError(415, "binary data")  # noqa: TRY301 (it is answered as the others are)
         except ServerFaultError as fault:
             self._tally.server_faults[str(fault)] += 1
             self._give_up(fault.code, str(fault), "server_fault")
-
-    def _binary(self) -> None:
-        if self._options.product != "connector":
-            raise ServerFaultError(415, "binary data")
 
     def _act(self, message: ServerMessage) -> None:
         if message.type in ("event", "pause", "resume", "reconnect") and not self._wanted(message):
@@ -181,7 +183,7 @@ class Session:
             case "reconnect":
                 self._owner.on_reconnect(self)
             case "disconnect":
-                self.close("disconnect", f"disconnect_{message.parameters['reason']}")
+                self._disconnected(message.parameters["reason"])
             case "closed":
                 self._closed()
 
@@ -207,6 +209,11 @@ class Session:
                 final = entity["data"].get("isFinal") is True
                 self._tally.finals += final
                 self._tally.partials += not final
+
+    def _disconnected(self, reason: str) -> None:
+        if self.dialogue.opened is None:
+            self._tally.refused_ms.append((time.monotonic_ns() - self._said_ns) / 1e6)
+        self.close("disconnect", f"disconnect_{reason}")
 
     def _closed(self) -> None:
         self._cancel()

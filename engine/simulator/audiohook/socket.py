@@ -77,6 +77,16 @@ class HookSocket(aiohttp.ClientWebSocketResponse):
         if transport is not None:
             transport.abort()
 
+    def stand_still(self) -> Callable[[], None]:
+        """Read nothing until what is returned is called."""
+        if self.transport is not None:
+            self.transport.pause_reading()
+        return self._go_on
+
+    def _go_on(self) -> None:
+        if self.transport is not None:
+            self.transport.resume_reading()
+
     def let_go(self) -> None:
         """Close the connection under the socket, whatever of the WebSocket's close is still to come."""
         self._response.close()

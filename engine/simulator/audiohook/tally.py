@@ -26,6 +26,7 @@ class Tally:
     retries: int = 0
     connected_ms: "array[float]" = field(default_factory=_floats)  # from the first byte to the upgrade's answer
     opened_ms: "array[float]" = field(default_factory=_floats)  # from `open` to `opened`
+    refused_ms: "array[float]" = field(default_factory=_floats)  # from `open` to the `disconnect` that answered it
     ping_ms: "array[float]" = field(default_factory=_floats)
     messages: int = 0  # of audio
     samples: int = 0  # per channel, sent
@@ -65,6 +66,7 @@ class Tally:
             "ended": dict(self.ended),
             "connected_ms": spread(self.connected_ms),
             "opened_ms": spread(self.opened_ms),
+            "refused_ms": spread(self.refused_ms),
             "ping_ms": spread(self.ping_ms),
             "audio_messages": self.messages,
             "audio_s": round(self.samples / 8000, 3),

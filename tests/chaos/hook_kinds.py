@@ -1,0 +1,117 @@
+"""What is done to AudioHook sessions: by their own clients, by faulty clients beside them, and by an engine that drains."""
+
+import time
+from typing import Any
+
+from engine.simulator.audiohook import AudioHookClient
+from tests.chaos.kind import Inject, Recovered
+from tests.chaos.plant import Plant
+
+FRESH_MS = 20  # audio that shows that a session is heard
+REPEATED_MS = 2000  # more audio than time has passed: some of it has come a second time
+BY_MESSAGES_MS = 200  # a gap is one of whole messages
+REFUSED_S = 1.0
+
+Sessions = dict[str, dict[str, Any]]  # as the admin API tells them, by id
+
+
+def comes_back(deed: str, seconds: float = 1.0, repeated_ms: int | None = None) -> Inject:
+    """The client does this, and the call goes on in another session; with `repeated_ms` that begins with audio heard before."""
+
+    async def inject(plant: Plant, conversation_id: str) -> Recovered:
+        before = await plant.sessions(conversation_id)
+        begun_s = time.monotonic()
+        await plant.hooks.deed(conversation_id, deed, seconds)
+
+        async def recovered() -> bool:
+            least_ms = FRESH_MS if repeated_ms is None else 1000 * (time.monotonic() - begun_s) + repeated_ms
+            now = await plant.sessions(conversation_id)
+            return any(each["audio_ms"] > least_ms for key, each in now.items() if key not in before)
+
+        return recovered
+
+    return inject
+
+
+def goes_on(deed: str, seconds: float, *, gap: bool) -> Inject:
+    """The client does this for so long, and the same session goes on: all audio has come, or the gap is told."""
+
+    async def inject(plant: Plant, conversation_id: str) -> Recovered:
+        before = await plant.sessions(conversation_id)
+        await plant.hooks.deed(conversation_id, deed, seconds)
+        took_ms, left_ms = (FRESH_MS, 1000 * seconds - BY_MESSAGES_MS) if gap else (1000 * seconds, 0)
+
+        async def recovered() -> bool:
+            now = await plant.sessions(conversation_id)
+            return any(
+                now[key]["audio_ms"] >= was["audio_ms"] + took_ms and now[key]["gap_ms"] >= was["gap_ms"] + left_ms
+                for key, was in before.items()
+                if key in now
+            )
+
+        return recovered
+
+    return inject
+
+
+async def faulty(plant: Plant, _: str) -> Recovered:
+    """Clients that do wrong, each in a way of its own, all at once; which did not end as they have to is noted."""
+    begin = len(await plant.hooks.outcomes())
+    all_in = await plant.hooks.commit_all()
+
+    async def recovered() -> bool:
+        outcomes = await plant.hooks.outcomes()
+        if len(outcomes) < all_in:
+            return False
+        for each in outcomes[begin:]:
+            if not each["as_expected"]:
+                plant.wrong.append(f"A faulty AudioHook client, {each['name']}, ended so: {each}.")
+        return True
+
+    return recovered
+
+
+async def drain(plant: Plant, _: str) -> Recovered:
+    """TERM to the supervisor: a session may end by itself, another is refused, the rest are asked to go; then a new start."""
+    begun_ns, before = time.monotonic_ns(), await plant.hooks.summary()
+    async with plant.hooks.client() as leaving, plant.hooks.client() as late:
+        await leaving.connect()
+        await leaving.open()
+        plant.term()
+        await plant.until(lambda: _draining(plant), 5)
+        await _refused(plant, late)
+        leaving.send_silence(0.5)
+        await leaving.close()
+        if any(each.type == "disconnect" for each in leaving.heard):
+            plant.wrong.append("A draining engine disconnected a session that was about to end.")
+    await plant.restart_drained_engine()
+    after = await plant.hooks.summary()
+    turned_out = after["ended"].get("disconnect_error", 0) - before["ended"].get("disconnect_error", 0)
+    if turned_out < len(plant.hooks.conversation_ids):
+        plant.wrong.append(
+            f"Of the AudioHook sessions of a draining engine only {turned_out} were told `disconnect error`."
+        )
+    flowing = await plant.resumed(begun_ns)
+
+    async def recovered() -> bool:
+        return flowing
+
+    return recovered
+
+
+async def _draining(plant: Plant) -> bool:
+    status, body = await plant.ask("/readyz")
+    return status == 503 and isinstance(body, dict) and "not_draining" in str(body)
+
+
+async def _refused(plant: Plant, client: AudioHookClient) -> None:
+    """A session that comes too late: Genesys may try again, elsewhere."""
+    await client.connect()
+    asked_s = time.monotonic()
+    answer = await client.open()
+    took_s = time.monotonic() - asked_s
+    if (answer.type, answer.parameters.get("reason")) != ("disconnect", "error") or took_s > REFUSED_S:
+        plant.wrong.append(
+            f"A draining engine answered `open` with {answer.type} {answer.parameters} after {took_s:.1f} s."
+        )
+    await client.close("disconnect")
