@@ -33,6 +33,7 @@ from engine.intake.audiohook_terms import (
     audio_of,
     limits_of,
     wanted_of,
+    wants_transcripts,
 )
 from engine.intake.audiohook_transcripts import Transcripts
 from engine.intake.conversation import Conversation, EndReason
@@ -145,7 +146,7 @@ class AudioHookCall:
     def _take(self, asked: Open, media: Media) -> bool:
         """Become a conversation, or tell the peer why not."""
         options = self._around.options
-        if options.transcribes(asked.language):
+        if wants_transcripts(asked, options):
             self._transcripts = Transcripts(self._session, self._identity.session_id, media, options, self._line.tell)
         opening = Opening(
             asked.conversation_id,

@@ -63,7 +63,13 @@ class Surroundings:
 
 def wanted_of(asked: Open, around: Surroundings) -> frozenset[Channel]:
     """Channels to choose from what is offered: those of the rules; both for transcripts."""
-    return frozenset(get_args(Channel)) if around.options.transcribes(asked.language) else around.wanted
+    return frozenset(get_args(Channel)) if wants_transcripts(asked, around.options) else around.wanted
+
+
+def wants_transcripts(asked: Open, options: AudioHookOptions) -> bool:
+    """Whether it is a Transcription Connector that asks, in a language of ours: only that names one, or asks for ours."""
+    language = asked.language or (options.languages[0] if asked.asks_languages and options.languages else None)
+    return options.transcribes(language)
 
 
 def limits_of(options: AudioHookOptions) -> SessionLimits:

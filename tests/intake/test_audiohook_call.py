@@ -137,6 +137,21 @@ async def test_a_language_that_is_not_ours_gets_no_transcripts():
         await client.close()
 
 
+async def test_who_asks_for_our_languages_gets_them_and_transcripts_in_the_first():
+    async with intake(languages=("en-US", "en-GB")) as server, server.client() as client:
+        opened = await client.open(supportedLanguages=True)
+        assert opened.parameters["supportedLanguages"] == ["en-US", "en-GB"]
+        assert server.shards.leases[0].on_transcript is not None
+        await client.close()
+
+
+async def test_a_monitor_is_told_no_languages_and_gets_no_transcripts():
+    async with intake() as server, server.client() as client:
+        assert "supportedLanguages" not in (await client.open()).parameters
+        assert server.shards.leases[0].on_transcript is None
+        await client.close()
+
+
 async def test_transcripts_rest_while_another_language_is_asked_for(monkeypatch):
     monkeypatch.setattr(audiohook_transcripts, "QUIET_S", 0.0)
     monkeypatch.setattr("engine.genesys.audiohook.session.QUIET_S", 0.0)
