@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from ssl import SSLContext
+from typing import ClassVar
 
 import aiohttp
 
@@ -19,7 +20,7 @@ from engine.options import AdminOptions
 class Followed:
     conversation_id: str
     state: str = "listening"
-    session_id: str | None = None
+    session_id: ClassVar[str | None] = None  # not in the body
 
 
 @dataclass

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from engine.simulator.audiohook import AudioHookClient, HookOptions
+from engine.simulator.audiohook import AudioHookClient, HookOptions, durations
 from engine.simulator.audiohook.recordings import read_ulaw
 from engine.simulator.audiohook.ulaw import SILENCE
 from tests.support.commands import Receiver
 from tests.support.engine import Environment
-from tests.support.following import MANIFEST, SPEECH, Running, delivered, running
+from tests.support.following import MANIFEST, SPEECH, Running, assert_heard, delivered, running
 
 KEY = "demo-key_01"
 SECRET = "bm90LWEtcmVhbC1zZWNyZXQtMDEyMzQ1Njc4OWFiY2Q="
@@ -33,6 +33,7 @@ ENVIRONMENT = {
 }
 SAMPLES_PER_MS = 8
 MOST_BYTES = 64_000  # of a message
+HEARD_BY_MS = 600  # after the end of a phrase, if no more comes than that
 COUNTED = {
     "cueline_audiohook_connections_refused_total": "refused",
     "cueline_audiohook_faults_total": "fault",
@@ -56,16 +57,26 @@ class Voice(AudioHookClient):
         assert answer.type == "opened", answer
         return answer.parameters
 
-    def speak(self, until_ms: int, from_ms: int = 0, **numbers: int) -> None:
-        """This part of the recordings (`external=1, internal=2`), in as few messages as may be; silence on the other."""
+    def woven(self, until_ms: int, from_ms: int = 0, **numbers: int) -> bytes:
+        """This part of the recordings (`external=1, internal=2`) on the session's channels; silence where none is named."""
         samples = (until_ms - from_ms) * SAMPLES_PER_MS
         woven = np.full((samples, len(self.channels)), SILENCE, np.uint8)
         for channel, number in numbers.items():
             heard = codes(number)[from_ms * SAMPLES_PER_MS : until_ms * SAMPLES_PER_MS]
             woven[: len(heard), self.channels.index(channel)] = heard
-        audio = woven.tobytes()
+        return woven.tobytes()
+
+    def speak(self, until_ms: int, from_ms: int = 0, **numbers: int) -> None:
+        """Send it, in as few messages as may be."""
+        audio = self.woven(until_ms, from_ms, **numbers)
         for at in range(0, len(audio), MOST_BYTES):
             self.send_audio(audio[at : at + MOST_BYTES])
+
+    def lose(self, ms: int, type_: str) -> None:
+        """Say that so much is left out here, by `resumed` or `discarded`."""
+        lost = {"start": durations.of_samples(self.dialogue.position), "discarded": f"PT{ms / 1000}S"}
+        self.dialogue.position += ms * SAMPLES_PER_MS
+        self.say(type_, lost)
 
     async def ping(self) -> None:
         """One, and its answer."""
@@ -151,3 +162,29 @@ def spotted(hook: Receiver, conversation_id: str) -> list[tuple[str, str, int]]:
 def on(channel: str, found: list[tuple[str, str, int]]) -> list[tuple[str, int]]:
     """Phrases of one channel, for `assert_heard`."""
     return [(phrase, end_ms) for each, phrase, end_ms in found if each == channel]
+
+
+def rules_of(url: str) -> str:
+    """Configuration: a rule for each phrase, on any channel, whose events go to this webhook."""
+    rules = [
+        f'[[rules]]\nname = "{phrase.replace(" ", "-")}"\nphrases = ["{phrase}"]\nsinks = ["hook"]\n'
+        for phrase in PHRASES.split(",")
+    ]
+    return f'[[sinks]]\nname = "hook"\ntype = "webhook"\nurl = "{url}"\n' + "".join(rules)
+
+
+def said(until_ms: int, **numbers: int) -> list[tuple[str, str, int]]:
+    """What is said in these recordings (`external=1, internal=2`) by then, as `spotted` has it; ends as the manifest has them."""
+    found = [
+        (channel, each["phrase"], each["end_ms"])
+        for channel, number in numbers.items()
+        for each in MANIFEST[number - 1]["said"]
+        if each["end_ms"] + HEARD_BY_MS <= until_ms
+    ]
+    return sorted(found, key=lambda each: (each[2], each[0]))
+
+
+def assert_spotted(found: list[tuple[str, str, int]], wanted: list[tuple[str, str, int]]) -> None:
+    """The same phrases on the same channels, each once and near its place."""
+    for channel in ("external", "internal"):
+        assert_heard(on(channel, found), on(channel, wanted))
