@@ -11,11 +11,9 @@ from types import SimpleNamespace
 import pytest
 import pytest_asyncio
 
-from engine.simulator.audiohook import FAULTS, AudioHookCalls, calls_of_speech, run_fault
+from engine.simulator.audiohook import FAULTS, run_fault
 from tests.support.commands import receiver
-from tests.support.following import SPEECH, assert_heard
-from tests.support.hooked import PHRASES, hooked, on, spotted
-from tests.support.waiting import until
+from tests.support.hooked import KEY, SECRET, good_call, hooked, rules_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -115,27 +113,19 @@ LEGAL = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory):
-    """All faults, at most AT_ONCE at a time and the longest first, beside a call that goes on."""
-    environment = {"TARGET_KEYWORD": PHRASES}
+    """All faults, at most AT_ONCE at a time and the longest first, beside a good call, which is judged when they are over."""
     async with receiver() as hook:
-        environment |= {"CUELINE_WEBHOOK_URL": hook.url}
-        async with hooked(tmp_path_factory.mktemp("faults"), environment, CONFIG) as it:
-            good = it.options(calls=calls_of_speech(SPEECH, 2, 1), speed=SPEED, loop=True)
-            async with AudioHookCalls(good) as beside:
-                await until(lambda: beside.calls[0].state == "live", 60)
-                gate, outcomes = asyncio.Semaphore(AT_ONCE), {}
+        async with hooked(tmp_path_factory.mktemp("faults"), config=CONFIG + rules_of(hook.url)) as it:
+            gate, outcomes = asyncio.Semaphore(AT_ONCE), {}
 
-                async def commit(name):
-                    async with gate:
-                        outcomes[name] = await run_fault(name, it.options())
+            async def commit(name):
+                async with gate:
+                    outcomes[name] = await run_fault(name, it.options())
 
-                names = sorted(FAULTS.keys() - BY_HAND, key=lambda name: -FAULTS[name].patience_s)
+            names = sorted(FAULTS.keys() - BY_HAND, key=lambda name: -FAULTS[name].patience_s)
+            async with good_call(it, hook, SPEED):
                 await asyncio.gather(*map(commit, names))
-                await until(lambda: beside.calls[0].report().position_ms > 36_000, 60)  # more than one round
-                beside.calls[0].end()
-                await beside.wait()
-                await it.engine.settled()
-                yield SimpleNamespace(it=it, hook=hook, beside=beside, outcomes=outcomes, counts=await it.counts())
+            yield SimpleNamespace(it=it, outcomes=outcomes, counts=await it.counts())
 
 
 async def test_the_table_names_every_fault():
@@ -171,22 +161,6 @@ async def test_after_disconnect_a_close_with_any_number_is_answered(world):
     assert all(outcome.closed for outcome in closing), closing
 
 
-async def test_the_call_beside_them_lost_nothing(world):
-    summary = world.beside.summary()
-    assert (summary["ok"], summary["sessions"], summary["unsolicited"]) == (True, 1, {}), summary
-    assert summary["ping_ms"]["count"] > 1
-    (call,) = world.beside.calls
-    whole_ms = call.report().duration_ms
-    found = spotted(world.hook, call.plays.conversation_id)
-    for channel in ("external", "internal"):
-        said = [(each.phrase, each.end_ms) for each in call.plays.said if each.channel == channel]
-        assert said
-        again = [(phrase, whole_ms + end_ms) for phrase, end_ms in said]
-        heard = on(channel, found)
-        assert_heard(heard, (said + again)[: len(heard)])
-        assert len(heard) >= len(said)
-
-
 async def test_nothing_is_left_of_them_and_nothing_was_unexpected(world):
     _, body = await world.it.engine.ask("GET", "/v1/conversations")
     assert {info["state"] for info in body["conversations"]} == {"ended", "failed"}
@@ -194,7 +168,8 @@ async def test_nothing_is_left_of_them_and_nothing_was_unexpected(world):
     assert (await world.it.engine.ask("GET", "/readyz"))[0] == 200
     log = world.it.engine.command
     assert not [line for line in log.events if line["level"] in ("error", "critical")]
-    assert "Traceback" not in "\n".join(log.err)
+    said = "\n".join([*log.err, *log.out])
+    assert not [word for word in ("Traceback", KEY, SECRET, "nobody-knows-this-key", "+15550100") if word in said]
 
 
 async def until_no_sockets(it):

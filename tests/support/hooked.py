@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from engine.simulator.audiohook import AudioHookClient, HookOptions, durations
+from engine.simulator.audiohook import AudioHookCalls, AudioHookClient, HookOptions, calls_of_speech, durations
 from engine.simulator.audiohook.recordings import read_ulaw
 from engine.simulator.audiohook.ulaw import SILENCE
 from tests.support.commands import Receiver
 from tests.support.engine import Environment
 from tests.support.following import MANIFEST, SPEECH, Running, assert_heard, delivered, running
+from tests.support.waiting import until
 
 KEY = "demo-key_01"
 SECRET = "bm90LWEtcmVhbC1zZWNyZXQtMDEyMzQ1Njc4OWFiY2Q="
@@ -188,3 +189,33 @@ def assert_spotted(found: list[tuple[str, str, int]], wanted: list[tuple[str, st
     """The same phrases on the same channels, each once and near its place."""
     for channel in ("external", "internal"):
         assert_heard(on(channel, found), on(channel, wanted))
+
+
+@contextlib.asynccontextmanager
+async def good_call(it: Hooked, hook: Receiver, speed: float = 1.0) -> AsyncIterator[AudioHookCalls]:
+    """A call of two channels that goes on beside what the block does; at its end it has lost nothing."""
+    options = it.options(calls=calls_of_speech(SPEECH, 2, 1), speed=speed, loop=True)
+    async with AudioHookCalls(options) as beside:
+        (call,) = beside.calls
+        await until(lambda: call.state == "live", 60)
+        yield beside
+        first = max(each.end_ms for each in call.plays.said)
+        await until(lambda: call.report().position_ms > first + HEARD_BY_MS, 60)
+        call.end()
+        await beside.wait()
+        await it.engine.settled()
+    summary, report = beside.summary(), call.report()
+    assert (summary["ok"], summary["sessions"], summary["unsolicited"]) == (True, 1, {}), summary
+    assert summary["ping_ms"]["count"] > 1
+    found = spotted(hook, report.conversation_id)
+    rounds = range(report.position_ms // report.duration_ms + 1)
+    for channel in ("external", "internal"):
+        wanted = [
+            (each.phrase, each.end_ms + number * report.duration_ms)
+            for number in rounds
+            for each in call.plays.said
+            if each.channel == channel
+        ]
+        heard = on(channel, found)
+        assert_heard(heard, wanted[: len(heard)])
+        assert len(heard) >= len([end_ms for _, end_ms in wanted if end_ms + HEARD_BY_MS < report.position_ms])
