@@ -27,7 +27,7 @@ class AudioHookMetrics:
         )
 
     def refused(self, reason: str) -> None:
-        """A connection came to nothing: `AuthFault` of genesys.audiohook.refusals, address, path, connections, half_open, no_upgrade."""
+        """A connection came to nothing: `AuthFault` of genesys.audiohook.refusals, address, path, connections, half_open, no_upgrade, internal."""
         self._refused.labels(reason).inc()
 
     def fault(self, fault: str) -> None:

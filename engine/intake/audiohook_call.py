@@ -134,6 +134,7 @@ class AudioHookCall:
         languages = options.languages if asked.asks_languages else ()
         if asked.is_probe:
             self._around.metrics.audiohook.probed()
+            log.info("AudioHook probe answered", **self._names)
             self._session.opened(media, languages)
         elif media is None:
             self._fault("media")

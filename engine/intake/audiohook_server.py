@@ -127,8 +127,15 @@ class AudioHookServer:
     # the upgrade
 
     async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        """None where the socket may be opened."""
+        """None where the socket may be opened. A fault of ours is told: the library's log is shut off."""
         assert isinstance(connection, AudioHookSocket)
+        try:
+            return await self._judge(connection, request)
+        except Exception as error:
+            log.exception("AudioHook upgrade failed unexpectedly", exc_info=error)
+            return self._refuse(connection, HTTPStatus.INTERNAL_SERVER_ERROR, "internal")
+
+    async def _judge(self, connection: AudioHookSocket, request: Request) -> Response | None:
         begun_s = monotonic()
         target = urlsplit(request.path)
         if not self._may_be_plain(connection):

@@ -1,9 +1,10 @@
-"""AudioHook calls as conversations: commands on them, how they are shown, removed and continued; each of Genesys' three products.
+"""AudioHook calls as conversations: commands on them, how they are shown, removed and continued.
 
 A simulated platform stands behind the engine; its calls have the ids that the AudioHook sessions name.
 """
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 from uuid import UUID, uuid4
 
@@ -11,7 +12,6 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from engine.simulator.audiohook.options import NULL_ID
 from tests.support.commands import receiver
 from tests.support.following import MANIFEST, delivered, simulator
 from tests.support.hooked import KEY, SECRET, assert_spotted, hooked, rules_of, said, spotted
@@ -114,6 +114,16 @@ async def test_removing_a_conversation_ends_all_its_sessions_and_that_is_final(w
         await other.ping()
 
 
+async def test_a_session_that_stands_is_not_taken_over_by_another_of_its_name(world):
+    async with world.it.call() as first, world.it.voice() as second:
+        await second.connect(replace(second.dialer.upgrade(), session_id=first.session_id))
+        assert (await second.open()).parameters == {"reason": "error", "info": "this session is open already"}
+        await second.close("disconnect")
+        await first.ping()
+        assert (await world.it.engine.info(first.session_id))["state"] == "listening"
+        assert await world.it.engine.metric("cueline_conversations_refused_total", reason="duplicate") == 1
+
+
 async def test_two_sessions_of_one_conversation_are_heard_beside_each_other(world):
     async with world.it.call(channels=1) as first, world.it.call(first.conversation_id, channels=1) as second:
         _, body = await world.it.engine.ask("GET", "/v1/conversations")
@@ -169,68 +179,6 @@ async def test_a_continued_session_that_begins_where_the_old_one_was_heard_goes_
     assert_spotted(spotted(world.hook, old.conversation_id), said(28_000, external=1))
 
 
-@pytest.mark.parametrize("null", [("conversationId", NULL_ID), ("participant", {"id": NULL_ID})])
-async def test_a_probe_with_either_null_id_is_answered_and_takes_nothing(world, null):
-    _, before = await world.it.engine.ask("GET", "/v1/conversations")
-    async with world.it.voice() as voice:
-        opened = await voice.begin(**dict([null]))
-        assert len(opened["media"]) <= 1
-        await voice.ping()
-        await voice.close()
-    assert (await world.it.engine.ask("GET", "/v1/conversations"))[1] == before
-    assert [each.type for each in voice.heard] == ["opened", "pong", "closed"]
-
-
-async def test_a_monitor_hears_nothing_but_answers(world):
-    async with world.it.call(language="en-US") as voice:
-        assert await world.it.engine.info(voice.session_id)
-        async with world.it.call(language="fr-FR") as french:
-            french.speak(8_000, external=1)
-            await french.ping()
-        voice.say("error", {"code": 429, "message": "+15550100 was too fast"})
-        await voice.ping()
-    assert [each.type for each in french.heard] == ["opened", "pong", "closed"]
-    (line,) = world.it.engine.command.logged("AudioHook peer reports an error")
-    assert (line["code"], line["session_id"]) == (429, voice.session_id)
-
-
-async def test_transcripts_go_to_who_asks_for_a_language_of_ours(world):
-    async with world.it.voice(product="transcription", language="en-GB") as voice:
-        assert (await voice.begin())["supportedLanguages"] == ["en-US"]
-        voice.speak(8_000, external=1)
-        voice.send_silence(2)
-        final = await final_with(voice, "transfer", channel=0)
-        tokens = final["alternatives"][0]["interpretations"][0]["tokens"]
-        (at,) = [seconds(token["offset"]) for token in tokens if token["value"] == "transfer"]
-        start_ms = MANIFEST[0]["said"][0]["start_ms"]
-        assert abs(at * 1000 - start_ms) < 500
-        assert len({token["offset"] for token in tokens}) == len(tokens)
-        voice.say("update", {"language": "es-ES"})
-        await voice.expect("updated")
-        voice.say("update", {"language": "en-US"})
-        await voice.expect("updated")
-        voice.speak(8_000, internal=2)
-        voice.send_silence(2)
-        final = await final_with(voice, "order", channel=1)
-        assert 10 <= seconds(final["offset"]) < seconds(final["offset"]) + seconds(final["duration"]) <= 20
-        await voice.close()
-    await settled(world, voice)
-    assert [phrase for _, phrase, _ in spotted(world.hook, voice.conversation_id)] == ["transfer me", "cancel my order"]
-
-
-async def test_an_audio_connector_is_heard_and_its_keys_are_nobodys_business(world):
-    async with world.it.call(product="connector", channels=1) as voice:
-        for digit in "4929":
-            voice.say("dtmf", {"digit": digit})
-        voice.say("playback_started")
-        voice.speak(8_000, external=1)
-        voice.say("playback_completed")
-        await voice.ping()
-    await settled(world, voice)
-    assert_spotted(spotted(world.hook, voice.conversation_id), said(8_000, external=1))
-    assert [each.type for each in voice.heard] == ["opened", "pong", "closed"]
-
-
 async def test_the_log_tells_of_sessions_and_nothing_of_callers(world):
     """The last of this module: all of it at debug level."""
     log = "\n".join([*world.it.engine.command.out, *world.it.engine.command.err])
@@ -243,20 +191,3 @@ async def test_the_log_tells_of_sessions_and_nothing_of_callers(world):
         assert len(lines) == 1, opened
         assert UUID(opened["correlation_id"])
     assert not [line for line in world.it.engine.command.events if line["level"] in ("error", "critical")]
-
-
-async def final_with(voice, word, channel):
-    """The next final hypothesis of this channel in which this word is."""
-    while True:
-        message = await voice.expect("event", timeout_s=30)
-        for entity in message.parameters["entities"]:
-            data = entity["data"]
-            (best,) = data["alternatives"]
-            assert UUID(data["id"])
-            assert 0 <= best["confidence"] <= 1
-            if data["isFinal"] and data["channelId"] == channel and word in best["interpretations"][0]["transcript"]:
-                return data
-
-
-def seconds(duration):
-    return float(duration.removeprefix("PT").removesuffix("S"))

@@ -114,18 +114,18 @@ LEGAL = {
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def world(tmp_path_factory):
     """All faults, at most AT_ONCE at a time and the longest first, beside a good call, which is judged when they are over."""
-    async with receiver() as hook:
-        async with hooked(tmp_path_factory.mktemp("faults"), config=CONFIG + rules_of(hook.url)) as it:
-            gate, outcomes = asyncio.Semaphore(AT_ONCE), {}
+    folder = tmp_path_factory.mktemp("faults")
+    async with receiver() as hook, hooked(folder, config=CONFIG + rules_of(hook.url)) as it:
+        gate, outcomes = asyncio.Semaphore(AT_ONCE), {}
 
-            async def commit(name):
-                async with gate:
-                    outcomes[name] = await run_fault(name, it.options())
+        async def commit(name):
+            async with gate:
+                outcomes[name] = await run_fault(name, it.options())
 
-            names = sorted(FAULTS.keys() - BY_HAND, key=lambda name: -FAULTS[name].patience_s)
-            async with good_call(it, hook, SPEED):
-                await asyncio.gather(*map(commit, names))
-            yield SimpleNamespace(it=it, outcomes=outcomes, counts=await it.counts())
+        names = sorted(FAULTS.keys() - BY_HAND, key=lambda name: -FAULTS[name].patience_s)
+        async with good_call(it, hook, SPEED):
+            await asyncio.gather(*map(commit, names))
+        yield SimpleNamespace(it=it, outcomes=outcomes, counts=await it.counts())
 
 
 async def test_the_table_names_every_fault():
