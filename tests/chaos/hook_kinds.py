@@ -26,7 +26,9 @@ def comes_back(deed: str, seconds: float = 1.0, repeated_ms: int | None = None) 
         async def recovered() -> bool:
             least_ms = FRESH_MS if repeated_ms is None else 1000 * (time.monotonic() - begun_s) + repeated_ms
             now = await plant.sessions(conversation_id)
-            return any(each["audio_ms"] > least_ms for key, each in now.items() if key not in before)
+            if not any(each["audio_ms"] > least_ms for key, each in now.items() if key not in before):
+                return False
+            return repeated_ms is None or await plant.caught_up()
 
         return recovered
 
@@ -34,7 +36,7 @@ def comes_back(deed: str, seconds: float = 1.0, repeated_ms: int | None = None) 
 
 
 def goes_on(deed: str, seconds: float, *, gap: bool) -> Inject:
-    """The client does this for so long, and the same session goes on: all audio has come, or the gap is told."""
+    """The client does this for so long, and the same session goes on: all audio is heard, or the gap is told."""
 
     async def inject(plant: Plant, conversation_id: str) -> Recovered:
         before = await plant.sessions(conversation_id)
@@ -43,11 +45,13 @@ def goes_on(deed: str, seconds: float, *, gap: bool) -> Inject:
 
         async def recovered() -> bool:
             now = await plant.sessions(conversation_id)
-            return any(
+            if not any(
                 now[key]["audio_ms"] >= was["audio_ms"] + took_ms and now[key]["gap_ms"] >= was["gap_ms"] + left_ms
                 for key, was in before.items()
                 if key in now
-            )
+            ):
+                return False
+            return gap or await plant.caught_up()
 
         return recovered
 

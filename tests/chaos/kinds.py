@@ -25,7 +25,6 @@ WEBHOOK_S = 2.0
 STRUCK_S = 10.0  # a receiver waits so long for somebody to strike
 REFUSING_S = 1.5
 OWING_S = 4.0
-HOOK_FRAMES = 12  # a message brings five of each channel
 ALL_FRAMES = "cueline_frames_total"
 
 
@@ -177,9 +176,7 @@ async def _hog(plant: Plant, _: str) -> Recovered:
         hog.wait()
 
     async def recovered() -> bool:
-        waiting = await plant.samples("cueline_queue_depth_frames")
-        frames_per_call = 2 * len(plant.conversation_ids) + HOOK_FRAMES * len(plant.hooks.conversation_ids)
-        return sum(waiting.values()) <= frames_per_call
+        return await plant.caught_up()
 
     return recovered
 
