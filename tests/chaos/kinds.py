@@ -281,7 +281,7 @@ KINDS: dict[str, Kind] = {
         _hook("hook_burst", "an AudioHook client keeps its audio for 20 s, then sends all of it at once", _SAME, goes_on("hold", 20.0, gap=False)),
         _hook("hook_pause", "an AudioHook client pauses for 2 s: `paused`, `resumed`", _SAME, goes_on("pause", 2.0, gap=True), cuts=True),
         _hook("hook_discard", "an AudioHook client throws 2 s away: `discarded`", _SAME, goes_on("discard", 2.0, gap=True), cuts=True),
-        Kind("hook_faulty", "each fault of the AudioHook simulator's table, by clients of their own, all at once",
+        Kind("hook_faulty", "each fault of the AudioHook simulator's table, by clients of their own, ten at a time",
              "each has ended as it has to", "all", faulty),
         Kind("webhook_500", "the receiver answers 500 for 2 s", _SENT, "all", _webhook("500")),
         Kind("webhook_429", "the receiver answers 429 with Retry-After 1 for 2 s", _SENT, "all", _webhook("429")),
