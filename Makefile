@@ -80,7 +80,7 @@ chaos: $(READY) ## 500 faults of 48 kinds against a real engine: nothing lost, n
 	@$(BIN)/python -m tests.chaos --faults $(FAULTS) --seed $(SEED) --report var/chaos.json
 
 chaos-short: $(READY) ## each kind once, in about two minutes; CI runs this
-	@$(BIN)/python -m tests.chaos --faults 48 --seed $(SEED) --calls 8 --hook-calls 4 --calm 20 --spacing 0.8
+	@$(BIN)/python -m tests.chaos --faults 48 --seed $(SEED) --calls 8 --hook-calls 4 --calm 18 --spacing 0.7
 
 soak: $(READY) ## steady load for MINUTES, at CALLS or 70 % of bench/capacity.json; then what has grown
 	@mkdir -p var

@@ -196,12 +196,16 @@ class AudioHookCall:
         conversation.end(*self._ending)
 
     async def _turn_out(self, reason: str) -> None:
+        """Say so, and wait for the peer's close; what has come of a call that only a stop cuts off is heard."""
+        assert self._audio is not None
         self._transcripts = None  # there is no time for last words
         self._session.disconnect(*TURNED_OUT.get(reason, TURNED_OUT["error"]))
         self._line.tell_the_end()
         with suppress(TimeoutError):
             async with asyncio.timeout(TURN_OUT_S):
                 await self._left.wait()
+                if reason == "drained":
+                    await self._audio.poured()
 
     def _close(self, reason: str) -> None:
         """The peer has said its last word."""

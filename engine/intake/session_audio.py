@@ -149,7 +149,10 @@ class SessionAudio:
         await self._poured.wait()
 
     def close(self) -> None:
-        """The rings are another's from now on."""
+        """The rings are another's from now on; what still waits is given up, and counted."""
+        if self.waiting_samples:
+            self._metrics.message_ignored("backlog_cut")
+            self._conversation.missed(self.waiting_samples // SAMPLES_PER_MS)
         self._pump.drop(self)
         self._feeds = ()
 

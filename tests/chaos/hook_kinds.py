@@ -1,8 +1,11 @@
 """What is done to AudioHook sessions: by their own clients, by faulty clients beside them, and by an engine that drains."""
 
+import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from engine.intake.audiohook_terms import NOT_TAKEN
 from engine.simulator.audiohook import AudioHookClient
 from tests.chaos.kind import Inject, Recovered
 from tests.chaos.plant import Plant
@@ -11,6 +14,8 @@ FRESH_MS = 20  # audio that shows that a session is heard
 REPEATED_MS = 2000  # more audio than time has passed: some of it has come a second time
 BY_MESSAGES_MS = 200  # a gap is one of whole messages
 REFUSED_S = 1.0
+AT_ONCE, AFTER_S = 10, 0.5  # faulty clients, and from one lot to the next
+FULL = NOT_TAKEN["capacity"][1]
 
 Sessions = dict[str, dict[str, Any]]  # as the admin API tells them, by id
 
@@ -26,7 +31,9 @@ def comes_back(deed: str, seconds: float = 1.0, repeated_ms: int | None = None) 
         async def recovered() -> bool:
             least_ms = FRESH_MS if repeated_ms is None else 1000 * (time.monotonic() - begun_s) + repeated_ms
             now = await plant.sessions(conversation_id)
-            return any(each["audio_ms"] > least_ms for key, each in now.items() if key not in before)
+            if not any(each["audio_ms"] > least_ms for key, each in now.items() if key not in before):
+                return False
+            return repeated_ms is None or await plant.caught_up()
 
         return recovered
 
@@ -34,7 +41,7 @@ def comes_back(deed: str, seconds: float = 1.0, repeated_ms: int | None = None) 
 
 
 def goes_on(deed: str, seconds: float, *, gap: bool) -> Inject:
-    """The client does this for so long, and the same session goes on: all audio has come, or the gap is told."""
+    """The client does this for so long, and the same session goes on: all audio is heard, or the gap is told."""
 
     async def inject(plant: Plant, conversation_id: str) -> Recovered:
         before = await plant.sessions(conversation_id)
@@ -43,11 +50,13 @@ def goes_on(deed: str, seconds: float, *, gap: bool) -> Inject:
 
         async def recovered() -> bool:
             now = await plant.sessions(conversation_id)
-            return any(
+            if not any(
                 now[key]["audio_ms"] >= was["audio_ms"] + took_ms and now[key]["gap_ms"] >= was["gap_ms"] + left_ms
                 for key, was in before.items()
                 if key in now
-            )
+            ):
+                return False
+            return gap or await plant.caught_up()
 
         return recovered
 
@@ -55,20 +64,33 @@ def goes_on(deed: str, seconds: float, *, gap: bool) -> Inject:
 
 
 async def faulty(plant: Plant, _: str) -> Recovered:
-    """Clients that do wrong, each in a way of its own, all at once; which did not end as they have to is noted."""
-    begin = len(await plant.hooks.outcomes())
-    all_in = await plant.hooks.commit_all()
+    """Clients that do wrong, each in a way of its own; which did not end as they have to is noted.
+
+    They come so fast that the engine may refuse some for want of capacity: those try again.
+    """
+    seen = len(await plant.hooks.outcomes())
+    waiting = await _commit(plant, plant.hooks.faults)
 
     async def recovered() -> bool:
-        outcomes = await plant.hooks.outcomes()
-        if len(outcomes) < all_in:
+        nonlocal seen, waiting
+        outcomes = (await plant.hooks.outcomes())[seen:]
+        if len(outcomes) < waiting:
             return False
-        for each in outcomes[begin:]:
-            if not each["as_expected"]:
-                plant.wrong.append(f"A faulty AudioHook client, {each['name']}, ended so: {each}.")
-        return True
+        wrong = [each for each in outcomes if not each["as_expected"]]
+        plant.wrong += [f"A faulty AudioHook client ended so: {each}." for each in wrong if each["info"] != FULL]
+        seen += len(outcomes)
+        waiting = await _commit(plant, [each["name"] for each in wrong if each["info"] == FULL])
+        return not waiting
 
     return recovered
+
+
+async def _commit(plant: Plant, names: Sequence[str]) -> int:
+    """Some at a time. How many outcomes there will be."""
+    for begin in range(0, len(names), AT_ONCE):
+        await plant.hooks.commit(names[begin : begin + AT_ONCE])
+        await asyncio.sleep(AFTER_S)
+    return len(names)
 
 
 async def drain(plant: Plant, _: str) -> Recovered:

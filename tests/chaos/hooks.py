@@ -8,7 +8,7 @@ place is the call's own, whatever has happened, since each session tells it wher
 import asyncio
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -82,13 +82,15 @@ class Hooks:
         """Let a call's client do this; `engine.simulator.audiohook.control` says what there is."""
         await self._post(f"calls/{conversation_id}/{what}?seconds={seconds}")
 
-    async def commit_all(self) -> int:
-        """Every fault of the table, each by a client of its own, at once. How many outcomes there will be then."""
-        before = len(await self._get("faults"))
-        names = [name for name in FAULTS if name not in SLOW_FAULTS]
+    @property
+    def faults(self) -> list[str]:
+        """Every fault of the simulator's table whose client sees its end soon."""
+        return [name for name in FAULTS if name not in SLOW_FAULTS]
+
+    async def commit(self, names: Sequence[str]) -> None:
+        """Let each fault be committed by a client of its own, now."""
         for name in names:
             await self._post("faults", {"name": name})
-        return before + len(names)
 
     async def outcomes(self) -> list[dict[str, Any]]:
         """Of the faults so far."""

@@ -25,7 +25,6 @@ WEBHOOK_S = 2.0
 STRUCK_S = 10.0  # a receiver waits so long for somebody to strike
 REFUSING_S = 1.5
 OWING_S = 4.0
-HOOK_FRAMES = 12  # a message brings five of each channel
 ALL_FRAMES = "cueline_frames_total"
 
 
@@ -177,9 +176,7 @@ async def _hog(plant: Plant, _: str) -> Recovered:
         hog.wait()
 
     async def recovered() -> bool:
-        waiting = await plant.samples("cueline_queue_depth_frames")
-        frames_per_call = 2 * len(plant.conversation_ids) + HOOK_FRAMES * len(plant.hooks.conversation_ids)
-        return sum(waiting.values()) <= frames_per_call
+        return await plant.caught_up()
 
     return recovered
 
@@ -284,7 +281,7 @@ KINDS: dict[str, Kind] = {
         _hook("hook_burst", "an AudioHook client keeps its audio for 20 s, then sends all of it at once", _SAME, goes_on("hold", 20.0, gap=False)),
         _hook("hook_pause", "an AudioHook client pauses for 2 s: `paused`, `resumed`", _SAME, goes_on("pause", 2.0, gap=True), cuts=True),
         _hook("hook_discard", "an AudioHook client throws 2 s away: `discarded`", _SAME, goes_on("discard", 2.0, gap=True), cuts=True),
-        Kind("hook_faulty", "each fault of the AudioHook simulator's table, by clients of their own, all at once",
+        Kind("hook_faulty", "each fault of the AudioHook simulator's table, by clients of their own, ten at a time",
              "each has ended as it has to", "all", faulty),
         Kind("webhook_500", "the receiver answers 500 for 2 s", _SENT, "all", _webhook("500")),
         Kind("webhook_429", "the receiver answers 429 with Retry-After 1 for 2 s", _SENT, "all", _webhook("429")),

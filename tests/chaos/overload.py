@@ -39,6 +39,7 @@ FACTOR = 1.5
 OFFER_ALL_S = 12.0
 RETRIES_S = 1.0 + 2.0 + 4.0 + 8.0
 CHANNELS: dict[Source, int] = {"realtime": 1, "audiohook": 2}
+OFFERED: dict[Source, str] = {"realtime": "conversations", "audiohook": "sessions of {} calls"}
 SETTLE_S = 5.0
 
 
@@ -163,10 +164,10 @@ def main(
     if found is None:
         typer.echo("overload: interrupted; simulator and engine have ended", err=True)
         raise typer.Exit(INTERRUPTED + interrupted[0])
-    raise typer.Exit(_tell(found, report, beyond=calls is None))
+    raise typer.Exit(_tell(found, report, OFFERED[source].format(offered), beyond=calls is None))
 
 
-def _tell(found: Outcome, report: Path | None, *, beyond: bool) -> int:
+def _tell(found: Outcome, report: Path | None, offered: str, *, beyond: bool) -> int:
     console = Console()
     p50, most = found.refusal_ms
     times = "" if p50 is None or most is None else f", each within {most:.0f} ms (median {p50:.1f} ms)"
@@ -176,7 +177,7 @@ def _tell(found: Outcome, report: Path | None, *, beyond: bool) -> int:
         f"{found.heard} of {found.said} phrases delivered, {found.dropped} frames dropped."
     )
     for line in (
-        f"{len(found.offers)} conversations offered, {found.admitted} admitted, {len(found.refused)} refused{times}.",
+        f"{len(found.offers)} {offered} offered, {found.admitted} admitted, {len(found.refused)} refused{times}.",
         fared,
         *(problems or ["As it has to be."]),
     ):

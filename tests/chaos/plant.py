@@ -37,7 +37,8 @@ STAGGER_MS = 150
 VANISH_S = 5.0
 RESUME_S = 8.0
 HOOKS_RESUME_S = 16.0  # Genesys waits 1, 2, 4 and 8 s
-DRAIN_S = 4.0
+DRAIN_S = 5.0
+FRAMES, HOOK_FRAMES = 2, 12
 DRAINED_S = 15.0
 CONFIG = """# The chaos runs' engine: defaults but for what would make a run last for hours.
 [genesys]
@@ -285,6 +286,13 @@ class Plant:
                 if sample.name == name:
                     found[sample.labels.get("shard", "")] += sample.value
         return found
+
+    async def caught_up(self) -> bool:
+        """Whether nothing waits to be heard, but for a frame or two per call; a message of AudioHook brings five of each channel."""
+        backlog_s = await self.samples("cueline_audiohook_backlog_seconds")
+        waiting = await self.samples("cueline_queue_depth_frames")
+        usual = FRAMES * len(self.conversation_ids) + HOOK_FRAMES * len(self.hooks.conversation_ids)
+        return not any(backlog_s.values()) and sum(waiting.values()) <= usual
 
     async def dropped_frames(self) -> int:
         """Frames lost on the way so far, over all engines."""

@@ -9,7 +9,7 @@ from tests.chaos.__main__ import main
 from tests.chaos.accounting import Gap
 from tests.chaos.kinds import KINDS
 from tests.chaos.plant import ChaosCall, quotable_speech
-from tests.chaos.run import gaps_in, spoken_in
+from tests.chaos.run import clients_complaints, gaps_in, spoken_in
 from tests.support.engine import ROOT
 
 MS = 1_000_000
@@ -30,6 +30,22 @@ def test_what_was_said_goes_on_from_round_to_round():
         ("call-01", 14_000, 15_000, 16_000 * MS),
     ]
     assert spoken_in(CALL, 16_000 * MS - 1) == spoken[:1]
+
+
+def test_what_is_said_by_audiohook_has_its_channel_and_a_place_that_the_engine_knows():
+    both = (Said(phrase="transfer me", start_ms=4000, end_ms=5000, channel="internal"),)
+    call = CALL.model_copy(update={"name": "call-01+call-02 #2", "said": both, "participant_id": "p"})
+    [first, _] = spoken_in(call, 16_000 * MS)
+    assert (first.channel, first.placed, first.recording) == ("internal", True, "call-01+call-02 internal")
+    assert not spoken_in(CALL, 6000 * MS)[0].placed
+
+
+def test_clients_complain_of_what_the_engine_does_wrong():
+    assert clients_complaints({"server_faults": {}, "unsolicited": {}, "given_up": 0}) == []
+    found = clients_complaints({"server_faults": {"opened twice": 1}, "unsolicited": {"event": 2}, "given_up": 3})
+    assert [word in said for word, said in zip(("opened twice", "event", "3 AudioHook calls"), found, strict=True)] == [
+        True
+    ] * 3
 
 
 def test_gaps_are_between_subscriptions_and_after_one_that_gets_nothing_any_more():

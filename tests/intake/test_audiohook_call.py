@@ -108,6 +108,24 @@ async def test_who_is_cut_off_by_a_stop_may_come_back_and_one_that_does_not_answ
         assert server.left() == [("ended", "drained")] * 2
 
 
+async def test_what_has_come_is_heard_before_a_stop_lets_a_call_go(monkeypatch):
+    monkeypatch.setattr("engine.intake.audiohook_call.TURN_OUT_S", 30)
+    async with intake() as server, server.client() as client:
+        await client.open()
+        feed = server.shards.leases[0].feeds["external"]
+        feed.nearly_full = True
+        client.send_silence(1.0)
+        await said(client, "pong")
+        draining = asyncio.create_task(server.conversations.drain(0))
+        await client.expect("disconnect")
+        await client.close("disconnect")
+        assert (feed.chunks, draining.done()) == ([], False)
+        feed.nearly_full = False
+        await draining
+        assert sum(map(len, feed.chunks)) == 16_000
+        assert server.left() == [("ended", "drained")]
+
+
 async def test_transcripts_come_when_the_client_is_ready_and_the_last_before_closed(monkeypatch):
     async with intake() as server, server.client(language="en-GB", product="transcription") as client:
         opened = await client.open()

@@ -134,6 +134,14 @@ async def test_a_call_that_has_left_is_poured_no_more():
     line.audio.push(SILENCE * SECOND, 1.0)
     line.audio.close()
     assert line.pump.waiting_s == 0
+    assert (line.ignored("backlog_cut"), line.conversation.info.gap_ms) == (1, 1000)
+
+
+async def test_a_call_that_leaves_with_nothing_waiting_gives_nothing_up():
+    line = Line()
+    line.audio.push(SILENCE * SECOND, 1.0)
+    line.audio.close()
+    assert (line.ignored("backlog_cut"), line.conversation.info.gap_ms) == (0, 0)
 
 
 @pytest.mark.parametrize("sizes", [(1, 159), (160, 1), (7, 13, 1600), (32_000,)])
