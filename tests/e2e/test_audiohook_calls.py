@@ -141,6 +141,16 @@ async def test_two_sessions_of_one_conversation_are_heard_beside_each_other(worl
     assert_spotted(spotted(world.hook, first.conversation_id), sorted(wanted, key=lambda each: each[2]))
 
 
+async def test_the_same_speech_at_the_same_places_of_two_sessions_is_acted_on_once(world):
+    """As two integrations send it, Monitor and Transcription Connector for one: the key of a command knows no session."""
+    async with world.it.call(channels=1) as first, world.it.call(first.conversation_id, channels=1) as second:
+        first.speak(14_000, external=1)
+        second.speak(14_000, external=1)
+    await settled(world, first)
+    await settled(world, second)
+    assert_spotted(spotted(world.hook, first.conversation_id), said(14_000, external=1))
+
+
 @pytest.mark.parametrize("ending", ["reconnect", "vanish"])
 async def test_what_a_continued_session_repeats_fires_nothing_twice(world, ending):
     """The new session begins with the last 20 s of the old one."""

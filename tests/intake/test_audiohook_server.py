@@ -3,8 +3,10 @@ import time
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from engine.errors import ConfigError, RefusedError
+from engine.genesys.audiohook.auth import Authenticator
 from engine.intake.audiohook_server import AudioHookServer
 from engine.metrics import Metrics
 from engine.options import AudioHookOptions
@@ -189,3 +191,14 @@ async def test_a_fault_of_ours_ends_one_session(monkeypatch):
         await until(lambda: server.count("audiohook_faults_total", fault="internal") == 1)
         other.say("ping")
         await other.expect("pong")
+
+
+async def test_a_fault_of_ours_in_the_upgrade_is_told_and_refuses_one(monkeypatch):
+    """The library would answer, too, but say it to nobody."""
+    async with intake() as server:
+        with monkeypatch.context() as broken, capture_logs() as logs:
+            broken.setattr(Authenticator, "check", lambda *_: 1 / 0)
+            assert await status_of(server) == 500
+        assert [each["event"] for each in logs][:1] == ["AudioHook upgrade failed unexpectedly"]
+        assert server.count("audiohook_connections_refused_total", reason="internal") == 1
+        assert await status_of(server) is None
