@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from engine.errors import CuelineError
 from engine.intake.audiohook_terms import NOT_TAKEN
 from engine.simulator.audiohook import AudioHookClient
 from tests.chaos.kind import Inject, Recovered
@@ -14,6 +15,7 @@ FRESH_MS = 20  # audio that shows that a session is heard
 REPEATED_MS = 2000  # more audio than time has passed: some of it has come a second time
 BY_MESSAGES_MS = 200  # a gap is one of whole messages
 REFUSED_S = 1.0
+REFUSALS = "cueline_conversations_refused_total"
 AT_ONCE, AFTER_S = 10, 0.5  # faulty clients, and from one lot to the next
 FULL = NOT_TAKEN["capacity"][1]
 
@@ -96,16 +98,19 @@ async def _commit(plant: Plant, names: Sequence[str]) -> int:
 async def drain(plant: Plant, _: str) -> Recovered:
     """TERM to the supervisor: a session may end by itself, another is refused, the rest are asked to go; then a new start."""
     begun_ns, before = time.monotonic_ns(), await plant.hooks.summary()
-    async with plant.hooks.client() as leaving, plant.hooks.client() as late:
-        await leaving.connect()
-        await leaving.open()
-        plant.term()
-        await plant.until(lambda: _draining(plant), 5)
-        await _refused(plant, late)
-        leaving.send_silence(0.5)
-        await leaving.close()
-        if any(each.type == "disconnect" for each in leaving.heard):
-            plant.wrong.append("A draining engine disconnected a session that was about to end.")
+    try:
+        async with plant.hooks.client() as leaving, plant.hooks.client() as late:
+            await leaving.connect()
+            await leaving.open()
+            plant.term()
+            await plant.until(lambda: _draining(plant), 5)
+            await _refused(plant, late)
+            leaving.send_silence(0.5)
+            await leaving.close()
+            if any(each.type == "disconnect" for each in leaving.heard):
+                plant.wrong.append("A draining engine disconnected a session that was about to end.")
+    except CuelineError as error:
+        plant.wrong.append(f"A session with a draining engine broke: {error}.")
     await plant.restart_drained_engine()
     after = await plant.hooks.summary()
     turned_out = after["ended"].get("disconnect_error", 0) - before["ended"].get("disconnect_error", 0)
@@ -123,17 +128,21 @@ async def drain(plant: Plant, _: str) -> Recovered:
 
 async def _draining(plant: Plant) -> bool:
     status, body = await plant.ask("/readyz")
-    return status == 503 and isinstance(body, dict) and "not_draining" in str(body)
+    return status == 503 and body["conditions"]["not_draining"] is False
 
 
 async def _refused(plant: Plant, client: AudioHookClient) -> None:
-    """A session that comes too late: Genesys may try again, elsewhere."""
+    """A session that comes too late: Genesys may try again, elsewhere. It is counted."""
+    counted = sum((await plant.samples(REFUSALS)).values())
     await client.connect()
     asked_s = time.monotonic()
     answer = await client.open()
     took_s = time.monotonic() - asked_s
-    if (answer.type, answer.parameters.get("reason")) != ("disconnect", "error") or took_s > REFUSED_S:
+    said = (answer.type, answer.parameters.get("reason"), answer.parameters.get("info"))
+    if said != ("disconnect", *NOT_TAKEN["draining"]) or took_s > REFUSED_S:
         plant.wrong.append(
             f"A draining engine answered `open` with {answer.type} {answer.parameters} after {took_s:.1f} s."
         )
+    if sum((await plant.samples(REFUSALS)).values()) == counted:
+        plant.wrong.append("A draining engine did not count a session that it refused.")
     await client.close("disconnect")
