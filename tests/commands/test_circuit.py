@@ -96,7 +96,7 @@ def test_it_never_shuts_for_good_and_lets_at_most_one_pass_while_open(steps):
     for success, later_s, asked_s in steps:
         now += later_s
         wait_s = circuit.wait_s(now)
-        assert wait_s <= max(PAUSE_MOST_S * (1 + JITTER), ASKED_MOST_S)
+        assert wait_s <= max(PAUSE_MOST_S * (1 + JITTER), ASKED_MOST_S) + 1e-6  # a difference of two large times
         now += wait_s + 1e-6
         assert circuit.wait_s(now) == 0
         probe = circuit.begun()

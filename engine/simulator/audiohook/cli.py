@@ -65,7 +65,6 @@ FaultOption = Annotated[
 ForSOption = Annotated[float | None, typer.Option(help="End after so many seconds.")]
 StayOption = Annotated[bool, typer.Option("--stay", help="When all calls are over, wait for Ctrl-C.")]
 PortOption = Annotated[int | None, typer.Option(help="Port of the control API; 0 picks one. Without: none.")]
-InsecureOption = Annotated[bool, typer.Option("--insecure", help="Don't check the server's certificate.")]
 CaOption = Annotated[Path | None, typer.Option(help="Trust this authority (PEM).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON lines instead of text.")]
 
@@ -97,8 +96,7 @@ def audiohook(
     for_s: ForSOption = None,
     stay: StayOption = False,
     port: PortOption = None,
-    insecure: InsecureOption = False,
-    ca: CaOption = None,
+    insecure:     ca: CaOption = None,
     json: JsonOption = False,
 ) -> None:
     """Genesys Cloud's AudioHook as a client: calls that connect to Cueline, or to any AudioHook server."""

@@ -72,7 +72,6 @@ class HookOptions(Options):
     loop: bool = False
     speed: Positive = 1.0
     reconnects: bool = Field(False, description="Take up `reconnect`: a new session continues the old one.")
-    insecure: bool = Field(False, description="Don't check the server's certificate.")
     ca: Path | None = Field(None, description="Trust this authority (PEM).")
     connect_timeout_s: Positive = 10.0
     open_timeout_s: Positive = 5.0

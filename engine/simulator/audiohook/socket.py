@@ -164,9 +164,6 @@ def _trust(options: HookOptions) -> ssl.SSLContext | bool:
     if not options.url.startswith("wss:"):
         return True
     try:
-        context = ssl.create_default_context(cafile=None if options.ca is None else str(options.ca))
+        return ssl.create_default_context(cafile=None if options.ca is None else str(options.ca))
     except OSError as error:
         raise ConfigError([f"ca {options.ca}: can't be used: {error.strerror or error}"]) from error
-    if options.insecure:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
