@@ -96,7 +96,7 @@ def audiohook(
     for_s: ForSOption = None,
     stay: StayOption = False,
     port: PortOption = None,
-    insecure:     ca: CaOption = None,
+    ca: CaOption = None,
     json: JsonOption = False,
 ) -> None:
     """Genesys Cloud's AudioHook as a client: calls that connect to Cueline, or to any AudioHook server."""
