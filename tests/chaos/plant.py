@@ -98,6 +98,7 @@ class Plant:
         self.mark = uuid4().hex
         self.simulator_url = ""
         self.engine_url = ""
+        self.engine_begun_s = 0.0
         self.conversation_ids: list[str] = []
         self.wrong: list[str] = []  # what was not as it has to be, in sentences
         self.left_behind: list[str] = []
@@ -153,6 +154,7 @@ class Plant:
         starting = running("engine", arguments, environment, _up, self._hurry, self._heard)
         self._engine = await self._engine_stack.enter_async_context(starting)
         self.engine_url = (await self._engine.ready(START_S))["admin"]
+        self.engine_begun_s = time.monotonic()
 
     async def stop_engine(self) -> None:
         """End it in order, if it runs."""
