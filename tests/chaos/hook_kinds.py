@@ -12,6 +12,7 @@ from tests.chaos.kind import Inject, Recovered
 from tests.chaos.plant import Plant
 
 FRESH_MS = 20  # audio that shows that a session is heard
+KEPT_S = 21.0  # of audio, by clients
 REPEATED_MS = 2000  # more audio than time has passed: some of it has come a second time
 BY_MESSAGES_MS = 200  # a gap is one of whole messages
 REFUSED_S = 1.0
@@ -26,6 +27,8 @@ def comes_back(deed: str, seconds: float = 1.0, repeated_ms: int | None = None) 
     """The client does this, and the call goes on in another session; with `repeated_ms` that begins with audio heard before."""
 
     async def inject(plant: Plant, conversation_id: str) -> Recovered:
+        if repeated_ms is not None:  # an engine that did not hear the audio itself can't know it again
+            await asyncio.sleep(max(0.0, plant.engine_begun_s + KEPT_S - time.monotonic()))
         before = await plant.sessions(conversation_id)
         begun_s = time.monotonic()
         await plant.hooks.deed(conversation_id, deed, seconds)

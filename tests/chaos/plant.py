@@ -37,6 +37,7 @@ STAGGER_MS = 150
 VANISH_S = 5.0
 RESUME_S = 8.0
 HOOKS_RESUME_S = 16.0  # Genesys waits 1, 2, 4 and 8 s
+PATIENT, FORGOTTEN_MS = 2, 11_000  # the next two attempts take 12 s; they are forgotten once a session has lasted 10 s
 DRAIN_S = 5.0
 FRAMES, HOOK_FRAMES = 2, 12
 DRAINED_S = 15.0
@@ -67,6 +68,7 @@ class ChaosCall(PlayedCall):
 
     sent: tuple[Sent, ...] = ()
     participant_id: str | None = None  # of AudioHook calls
+    attempt: int = 0  # of the session that goes on
 
     @property
     def placed(self) -> bool:
@@ -96,6 +98,7 @@ class Plant:
         self.mark = uuid4().hex
         self.simulator_url = ""
         self.engine_url = ""
+        self.engine_begun_s = 0.0
         self.conversation_ids: list[str] = []
         self.wrong: list[str] = []  # what was not as it has to be, in sentences
         self.left_behind: list[str] = []
@@ -151,6 +154,7 @@ class Plant:
         starting = running("engine", arguments, environment, _up, self._hurry, self._heard)
         self._engine = await self._engine_stack.enter_async_context(starting)
         self.engine_url = (await self._engine.ready(START_S))["admin"]
+        self.engine_begun_s = time.monotonic()
 
     async def stop_engine(self) -> None:
         """End it in order, if it runs."""
@@ -257,6 +261,17 @@ class Plant:
         async with self._http.get(f"{self.simulator_url}/simulator/calls") as response:
             ours = _CALLS.validate_json(await response.read())
         return ours + _CALLS.validate_python(await self.hooks.calls())
+
+    async def weary(self) -> set[str]:
+        """AudioHook calls whose clients have tried often of late: each would be given up if it were cut off again and again."""
+        now_ns = time.monotonic_ns()
+        calls = _CALLS.validate_python(await self.hooks.calls())
+        return {
+            call.conversation_id
+            for call in calls
+            if call.attempt > PATIENT
+            and (not call.sent or call.elapsed_ms(now_ns) - call.sent[-1].from_ms < FORGOTTEN_MS)
+        }
 
     async def sessions(self, conversation_id: str) -> dict[str, dict[str, Any]]:
         """The AudioHook sessions of a conversation that are followed now, by id, as the admin API tells them."""

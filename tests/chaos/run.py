@@ -81,6 +81,7 @@ class Run:
         self._options = options
         self._found = found
         self._tell = tell
+        self._weary: set[str] = set()  # AudioHook calls that must be left alone for a while
         self._held: set[str] = set()  # calls and shards that a fault has in hand
 
     async def through(self, schedule: list[Planned]) -> None:
@@ -112,7 +113,7 @@ class Run:
     async def _strike(self, fault: Planned, group: asyncio.TaskGroup, of: int) -> None:
         kind = KINDS[fault.kind]
         if kind.alone:
-            await self._until_free(lambda: not self._held)
+            await self._until_free(lambda: not self._held and not (kind.cuts and self._weary))
         if kind.forgets:
             await asyncio.sleep(SPOTTED_S)
         target = await self._target(kind, fault)
@@ -147,16 +148,19 @@ class Run:
         family = kind.name.partition("_")[0] if kind.scope == "all" else ""
         await self._until_free(
             lambda: (
-                not set(everybody) <= self._held and not any(family and each.startswith(family) for each in self._held)
+                not set(everybody) <= self._held | self._weary
+                and not any(family and each.startswith(family) for each in self._held)
             )
         )
-        free = [each for each in everybody if each not in self._held]
+        free = [each for each in everybody if each not in self._held | self._weary]
         return "" if kind.scope == "all" else fault.of(free)
 
     async def _until_free(self, free: Callable[[], bool]) -> None:
         deadline = time.monotonic() + FREE_S + RECOVERY_S
+        self._weary = await self._plant.weary()
         while not free() and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
+            self._weary = await self._plant.weary()
 
     async def _watch(self, kind: Kind, target: str, index: int) -> None:
         """Do it, wait for the recovery, note when that was."""

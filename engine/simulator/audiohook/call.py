@@ -64,7 +64,7 @@ class Call:
         self.state: CallState = "waiting"
         self.sessions: deque[Session] = deque(maxlen=SENT_KEPT)
         self.ending: str | None = None
-        self._opened = 0
+        self._opened = self._attempt = 0
         self._session: Session | None = None
         self._successor: asyncio.Task[str] | None = None
         self._continues: Dialogue | None = None  # the session that the next attempt goes on with
@@ -162,7 +162,7 @@ class Call:
 
     async def _hold(self, attempt: int, continues: Dialogue | None = None) -> str:
         options, tally = self._shop.options, self._shop.tally
-        upgrade = self._shop.dialer.upgrade(attempt)
+        upgrade, self._attempt = self._shop.dialer.upgrade(attempt), attempt
         session = Session(self, self._shop.dialer, self._shop.ticker, tally, options, upgrade)
         kept = 0 if continues is None else KEPT_SAMPLES
         first = self._player.message_start(max(0, self._player.position(time.monotonic_ns()) - kept))
@@ -238,6 +238,7 @@ class Call:
             participant_id=self.participant_id,
             channels=self._channels,
             sessions=self._opened,
+            attempt=self._attempt,
             ending=self.ending,
         )
 

@@ -15,4 +15,5 @@ class HookReport(CallReport):
     participant_id: str
     channels: tuple[Channel, ...]  # as the server chose them; empty before it has, or where it wanted none
     sessions: int  # that opened
+    attempt: int  # of the latest session: 0 the first, until one has lasted for a while
     ending: str | None  # how the last session ended
