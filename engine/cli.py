@@ -87,8 +87,9 @@ def _print_rows(rows: list[dict[str, object]]) -> None:
 def run(config_file: ConfigOption = None) -> None:
     """Follow conversations, hear phrases, act. Settings come from the environment and the TOML file.
 
-    Needs GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET. GENESYS_CONVERSATION_ID names conversations to follow (more can be
-    added over the admin API), TARGET_KEYWORD the phrases, CUELINE_WEBHOOK_URL where to send them. SIGTERM lets calls end
+    With GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET it follows conversations: those of GENESYS_CONVERSATION_ID, and more over the
+    admin API. With CUELINE_AUDIOHOOK_API_KEY (and CUELINE_AUDIOHOOK_CLIENT_SECRET) Genesys brings the calls itself, and
+    credentials are needed only by sinks that act on the call. TARGET_KEYWORD names the phrases, CUELINE_WEBHOOK_URL where to send them. SIGTERM lets calls end
     for CUELINE_DRAIN_S; a second one hurries. Ends with 0 after an orderly stop, 1 where something had to be cut off by force
     (workers killed, audio not heard, state not written), 2 where settings or model are wrong.
     """

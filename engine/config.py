@@ -76,7 +76,7 @@ def load(
     _complete_genesys(draft, notice)
     complete_rules(draft)
     complete_sinks(draft)
-    draft.faults += [*credential_faults(draft.raw), *rule_faults(draft.raw)]
+    draft.faults += [*credential_faults(draft.raw, draft.faults), *rule_faults(draft.raw)]
     return _checked(EngineOptions, draft, draft.raw)
 
 

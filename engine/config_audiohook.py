@@ -5,7 +5,7 @@ id, sinks that act on the call) needs credentials as ever, and the fault says wh
 may be of any shape: what is no table is left for pydantic's check.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.config_faults import Fault
@@ -34,23 +34,27 @@ def complete_audiohook(draft: Draft) -> None:
         keys.append(given)
 
 
-def credential_faults(raw: Mapping[str, Any]) -> Iterator[Fault]:
-    """Credentials that are missing and needed, each with what needs it."""
+def credential_faults(raw: Mapping[str, Any], faults: Sequence[Fault]) -> Iterator[Fault]:
+    """Credentials that are missing and needed, each with what needs it. A key that was meant, and has a fault, counts as one."""
     genesys = raw.get("genesys")
     if not isinstance(genesys, dict):
         return
     missing = [name for name in _CREDENTIALS if name not in genesys]
-    reasons = [*_askers(raw, genesys), *(f"{_CREDENTIALS[name]} is set" for name in _CREDENTIALS if name in genesys)]
+    meant = any(fault.loc in ((_API_KEY,), (f"{_API_KEY}_FILE",)) for fault in faults)
+    reasons = [
+        *_askers(raw, genesys, meant=meant),
+        *(f"{_CREDENTIALS[name]} is set" for name in _CREDENTIALS if name in genesys),
+    ]
     for name in missing if reasons else ():
         description = GenesysOptions.model_fields[name].description
         loc = ("genesys", name)
         yield Fault(loc, f"not set. {description} Needed: {'; '.join(reasons)}.", missing=True)
 
 
-def _askers(raw: Mapping[str, Any], genesys: Mapping[str, Any]) -> Iterator[str]:
+def _askers(raw: Mapping[str, Any], genesys: Mapping[str, Any], *, meant: bool) -> Iterator[str]:
     """What would ask the platform; without AudioHook all calls would."""
     audiohook = raw.get("audiohook")
-    if not (isinstance(audiohook, dict) and audiohook.get("keys")):
+    if not meant and not (isinstance(audiohook, dict) and audiohook.get("keys")):
         yield f"calls come without them only by AudioHook, and {_API_KEY} is not set"
     if genesys.get("conversation_ids"):
         yield "GENESYS_CONVERSATION_ID names conversations to follow"

@@ -112,7 +112,9 @@ class Supervisor:
                 return True
             await self._stop.wait()
             await self._drain()
-        return self._orderly and not self._conversations.stuck
+        orderly = self._orderly and not self._conversations.stuck
+        log.info("cueline has stopped", orderly=orderly)
+        return orderly
 
     # start
 

@@ -162,6 +162,13 @@ def test_where_they_are_needed_the_fault_says_for_what(
     assert needed in second
 
 
+def test_a_key_that_was_meant_and_can_not_be_read_is_the_only_fault() -> None:
+    (line,) = faults(CUELINE_AUDIOHOOK_API_KEY_FILE="/nowhere/x")
+    assert line.startswith("CUELINE_AUDIOHOOK_API_KEY_FILE")
+    (line,) = faults(CUELINE_AUDIOHOOK_CLIENT_SECRET="TXlTdXBl")
+    assert line.startswith("CUELINE_AUDIOHOOK_API_KEY: not set")
+
+
 @pytest.mark.parametrize(("name", "other"), [tuple(CREDENTIALS), tuple(CREDENTIALS)[::-1]])
 def test_one_of_the_two_needs_the_other(name: str, other: str) -> None:
     (line,) = faults(**KEY, **{name: "x"})

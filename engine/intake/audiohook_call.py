@@ -23,8 +23,10 @@ from engine.genesys.audiohook.session import AudioHookSession
 from engine.intake.audiohook_line import AudioHookLine
 from engine.intake.audiohook_socket import AudioHookSocket
 from engine.intake.audiohook_terms import (
+    FAULT_WORDS,
     GONE,
     LAST_WORDS_S,
+    NO_MEDIA,
     NOT_TAKEN,
     OVERS,
     TURN_OUT_S,
@@ -138,7 +140,7 @@ class AudioHookCall:
             self._session.opened(media, languages)
         elif media is None:
             self._fault("media")
-            self._session.disconnect("error", "no media offered that can be heard: PCMU or L16, 8000 Hz")
+            self._session.disconnect("error", NO_MEDIA)
         elif self._take(asked, media):
             self._session.opened(media, languages)
             self._move("listening")
@@ -219,10 +221,10 @@ class AudioHookCall:
 
     def _fault(self, fault: str, ending: tuple[EndReason, str] | None = None) -> None:
         self._around.metrics.audiohook.fault(fault)
-        self._ending = ending or ("protocol", f"the peer broke the protocol: {fault}")
+        self._ending = ending or ("protocol", f"the peer broke the protocol: {FAULT_WORDS.get(fault, fault)}")
         broke = self._ending[0] == "protocol"
         sentence = "AudioHook session broke the protocol" if broke else "AudioHook session was lost"
-        log.warning(sentence, **self._names, fault=fault)
+        log.warning(sentence, **self._names, fault=fault, message=self._ending[1])
 
     def _part(self) -> None:
         """The socket is closed: say why, where nothing was said of it."""

@@ -21,11 +21,12 @@ from websockets.http11 import Request, Response
 
 from engine.addresses import address_fault, host_and_port
 from engine.errors import ConfigError, UpgradeRefusedError
-from engine.genesys.audiohook.auth import Authenticator, Upgrade, authority_of
+from engine.genesys.audiohook.auth import UUID, Authenticator, Upgrade, authority_of
 from engine.intake.audiohook_call import AudioHookCall
 from engine.intake.audiohook_socket import CLOSE_S, MAX_BYTES, AudioHookSocket
 from engine.intake.audiohook_terms import OpenSession, Surroundings
 from engine.intake.half_open import HalfOpen
+from engine.intake.refusals import Refusals
 from engine.intake.session_audio import Pump
 from engine.intake.silent_websockets import SILENT
 from engine.metrics import Metrics
@@ -36,7 +37,6 @@ ADDRESS = ("CUELINE_AUDIOHOOK_HOST", "CUELINE_AUDIOHOOK_PORT")
 CERTIFICATE = ("CUELINE_AUDIOHOOK_TLS_CERT", "CUELINE_AUDIOHOOK_TLS_KEY")
 REFUSAL_S = 0.5  # from the connection to a refusal, whatever is wrong
 CONNECTOR = re.compile(r"/[^/]*")
-LOGGED_EVERY_S = 1.0  # refusals can be had by the thousand; the metric counts them all
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,8 @@ class AudioHookServer:
     ) -> None:
         """`wanted`: channels to be heard. ConfigError where the certificate or its key can't be used."""
         self._options = options
-        self._half_open = HalfOpen(options.half_open, metrics)
+        self._refusals = Refusals(metrics)
+        self._half_open = HalfOpen(options.half_open, self._refusals)
         pump = Pump(asyncio.get_running_loop())
         self._around = Surroundings(open_session, self._half_open.opened, wanted, options, metrics, pump)
         metrics.audiohook.read_from(lambda: self._half_open.sockets, lambda: pump.waiting_s)
@@ -59,7 +60,6 @@ class AudioHookServer:
         self._server: Server | None = None
         self._watching: asyncio.Task[None] | None = None
         self._calls: set[AudioHookCall] = set()
-        self._logged_s = 0.0
 
     async def start(self) -> None:
         """Listen. ConfigError where the address can't be had."""
@@ -82,6 +82,9 @@ class AudioHookServer:
             self._server = await serving
         except OSError as error:
             raise ConfigError([address_fault(ADDRESS, self._options.host, self._options.port, error)]) from error
+        unsigned = sum(not key.signed for key in self._options.keys)
+        if unsigned:
+            log.warning("AudioHook takes unsigned requests: keys without a client secret", keys=unsigned)
         if self._tls is not None:
             self._watching = asyncio.create_task(self._tls.run(), name="AudioHook certificate")
 
@@ -133,22 +136,22 @@ class AudioHookServer:
             return await self._judge(connection, request)
         except Exception as error:
             log.exception("AudioHook upgrade failed unexpectedly", exc_info=error)
-            return self._refuse(connection, HTTPStatus.INTERNAL_SERVER_ERROR, "internal")
+            return self._refuse(connection, request, HTTPStatus.INTERNAL_SERVER_ERROR, "internal")
 
     async def _judge(self, connection: AudioHookSocket, request: Request) -> Response | None:
         begun_s = monotonic()
         target = urlsplit(request.path)
         if not self._may_be_plain(connection):
-            return self._refuse(connection, HTTPStatus.FORBIDDEN, "address")
+            return self._refuse(connection, request, HTTPStatus.FORBIDDEN, "address")
         if not self._is_ours(target.path) or target.netloc:
-            return self._refuse(connection, HTTPStatus.NOT_FOUND, "path")
+            return self._refuse(connection, request, HTTPStatus.NOT_FOUND, "path")
         try:
             connection.identity = self._authenticator.check(self._upgrade(request), time())
         except UpgradeRefusedError as refused:
             await asyncio.sleep(max(0.0, begun_s + REFUSAL_S - monotonic()))
-            return self._refuse(connection, HTTPStatus(refused.status), refused.reason, str(refused))
+            return self._refuse(connection, request, HTTPStatus(refused.status), refused.reason, str(refused))
         if self._half_open.sockets > self._options.connections:
-            return self._refuse(connection, HTTPStatus.SERVICE_UNAVAILABLE, "connections")
+            return self._refuse(connection, request, HTTPStatus.SERVICE_UNAVAILABLE, "connections")
         return None
 
     def _upgrade(self, request: Request) -> Upgrade:
@@ -178,11 +181,13 @@ class AudioHookServer:
         address = getattr(peer, "ipv4_mapped", None) or peer
         return address.is_loopback or any(address in network for network in self._options.trusted_proxies)
 
-    def _refuse(self, connection: AudioHookSocket, status: HTTPStatus, reason: str, message: str = "") -> Response:
-        self._around.metrics.audiohook.refused(reason)
-        if monotonic() - self._logged_s >= LOGGED_EVERY_S:
-            self._logged_s = monotonic()
-            peer = connection.remote_address[0]
-            log.warning("AudioHook connection refused", status=int(status), reason=reason, message=message, peer=peer)
+    def _refuse(
+        self, connection: AudioHookSocket, request: Request, status: HTTPStatus, reason: str, message: str = ""
+    ) -> Response:
+        known: dict[str, object] = {"status": int(status), "peer": connection.remote_address[0]}
+        sessions = request.headers.get_all("Audiohook-Session-Id")
+        if len(sessions) == 1 and UUID.fullmatch(sessions[0]):
+            known["session_id"] = sessions[0]
+        self._refusals.told(reason, message, **known)
         connection.refusal = connection.respond(status, f"{status.phrase}\n")
         return connection.refusal

@@ -11,7 +11,7 @@ from engine.audio.interleaved import TAKE_APART
 from engine.genesys.audiohook.limits import SessionLimits
 from engine.genesys.audiohook.media import Media
 from engine.genesys.audiohook.messages import DisconnectReason, Open
-from engine.genesys.audiohook.states import OverReason
+from engine.genesys.audiohook.states import FAULTS, OverReason
 from engine.intake.audiohook_socket import AudioHookSocket
 from engine.intake.conversation import Conversation, EndReason
 from engine.intake.ports import Lease, Opening
@@ -37,6 +37,9 @@ NOT_TAKEN: dict[str, tuple[DisconnectReason, str]] = {
     "duplicate": ("error", "this session is open already"),
     "quarantined": ("completed", "this conversation can't be heard"),
 }
+
+NO_MEDIA = "no media offered that can be heard: PCMU or L16, 8000 Hz"
+FAULT_WORDS: dict[str, str] = {**{str(fault): words for fault, words in FAULTS.items()}, "media": NO_MEDIA}
 
 # How a session has ended that its peer did not close.
 GONE: tuple[EndReason, str] = ("unreachable", "the connection was lost without a close")

@@ -5,15 +5,15 @@ good peer has opened its session within milliseconds, so in a flood it is not th
 """
 
 from engine.intake.audiohook_socket import AudioHookSocket
-from engine.metrics import Metrics
+from engine.intake.refusals import Refusals
 
 
 class HalfOpen:
     """Counts sockets as they come and go."""
 
-    def __init__(self, most: int, metrics: Metrics) -> None:
+    def __init__(self, most: int, refusals: Refusals) -> None:
         self._most = most
-        self._metrics = metrics
+        self._refusals = refusals
         self._waiting: dict[AudioHookSocket, None] = {}  # the oldest first
         self.sockets = 0
 
@@ -29,7 +29,7 @@ class HalfOpen:
         if len(self._waiting) > self._most:
             oldest = next(iter(self._waiting))
             del self._waiting[oldest]
-            self._metrics.audiohook.refused("half_open")
+            self._refusals.told("half_open")
             oldest.transport.abort()
 
     def opened(self, socket: AudioHookSocket) -> None:
@@ -42,4 +42,4 @@ class HalfOpen:
         waited = socket in self._waiting
         self._waiting.pop(socket, None)
         if waited and socket.refusal is None and not socket.upgraded:
-            self._metrics.audiohook.refused("no_upgrade")
+            self._refusals.told("no_upgrade")

@@ -75,7 +75,9 @@ class AudioHookOptions(Options):
         1024, ge=1, le=100_000, description="Sockets without a session yet; one more closes the oldest of them."
     )
     open_timeout_s: Positive = Field(10.0, description="From the connection to the upgrade, and from that to `open`.")
-    silence_timeout_s: Positive = Field(30.0, description="A peer that sends nothing for so long is gone; Genesys pings every 5 s.")
+    silence_timeout_s: Positive = Field(
+        30.0, description="A peer that sends nothing for so long is gone; Genesys pings every 5 s."
+    )
     close_timeout_s: Positive = Field(10.0, description="For the peer's part of a close.")
     transcripts: bool = Field(True, description="Send `transcript` events where a session asks for a language of ours.")
     languages: tuple[Language, ...] = Field(

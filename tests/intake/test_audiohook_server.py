@@ -1,15 +1,18 @@
 import socket
 import time
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
 from structlog.testing import capture_logs
 
 from engine.errors import ConfigError, RefusedError
 from engine.genesys.audiohook.auth import Authenticator
 from engine.intake.audiohook_server import AudioHookServer
 from engine.metrics import Metrics
-from engine.options import AudioHookOptions
+from engine.options import AudioHookKey, AudioHookOptions
 from engine.simulator.audiohook import GoneError, UpgradeFailedError
 from tests.support.audiohook_intake import intake
 from tests.support.realtime import FakeShards, until
@@ -62,6 +65,24 @@ async def test_another_path_is_not_ours():
     async with intake() as server:
         assert await status_of(server, url=server.server.url + "x") == 404
         assert server.count("audiohook_connections_refused_total", reason="path") == 1
+
+
+async def test_a_refusal_says_in_the_log_what_was_wrong_and_whose_it_was():
+    with capture_logs() as logs:
+        async with intake() as server, server.client(connected=False, url=server.server.url + "x") as client:
+            with pytest.raises(UpgradeFailedError):
+                await client.connect()
+    (line,) = [line for line in logs if line["event"] == "AudioHook connection refused"]
+    assert (line["reason"], line["status"], line["peer"]) == ("path", 404, "127.0.0.1")
+    assert "CUELINE_AUDIOHOOK_PATH" in line["message"]
+    assert UUID(line["session_id"])
+
+
+async def test_a_key_without_a_secret_is_told_at_the_start():
+    with capture_logs() as logs:
+        async with intake(keys=(AudioHookKey(api_key=SecretStr("open")),)):
+            pass
+    assert [line["keys"] for line in logs if "unsigned" in line["event"]] == [1]
 
 
 async def test_a_connectors_id_may_follow_the_path():
