@@ -6,7 +6,6 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
-from structlog.testing import capture_logs
 
 from engine.errors import ConfigError, RefusedError
 from engine.genesys.audiohook.auth import Authenticator
