@@ -25,7 +25,7 @@ from bench.load.product import Product, ProductOptions
 from bench.load.search import Search
 from bench.load.shows import Progress
 from bench.load.subject import Subject
-from bench.load.views import CRITERION, document
+from bench.load.views import criterion, document
 from engine.cgroup import processors
 from engine.demo.interrupts import Interrupts
 from engine.demo.scene import Machine
@@ -125,7 +125,7 @@ def sentences(found: Comparison) -> list[str]:
         said.append(
             f"{outside:.0%} of Cueline's CPU is spent outside voice activity detection and decoding (aim: 20 %)."
         )
-    return [*said, f"Held means: {CRITERION}."]
+    return [*said, f"Held means: {criterion(())}."]
 
 
 def report(found: Comparison, machine: Machine) -> dict[str, Any]:

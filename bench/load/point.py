@@ -14,6 +14,7 @@ from engine.scoring import percentile
 
 FRAME_P99_MS = 200.0
 SPOT_P95_MS = 500.0
+FEW_PHRASES = 40  # of fewer, p95 is the slowest or the one before
 HEARD_SHARE = 0.98  # of what was said: speed can't be bought with deafness
 
 
@@ -51,6 +52,7 @@ class Point:
     late_ms: float = 0.0  # how far the load generator was behind its own clock at worst
     failure: str | None = None  # it could not be measured at all
     sessions: Sessions | None = None  # of AudioHook, as the load generator saw them
+    held_back_ms: float = 0.0  # a sound is sent at most so much later than in frames of 20 ms
 
     @classmethod
     def failed(cls, calls: int, why: str) -> "Point":
@@ -63,6 +65,11 @@ class Point:
         return sum(self.cpu.values()) / self.calls
 
     @property
+    def spot_most_ms(self) -> float:
+        """The limit of spot latency's p95: what the sender holds back is not the subject's."""
+        return SPOT_P95_MS + self.held_back_ms
+
+    @property
     def broken(self) -> tuple[str, ...]:
         """Which parts of the criterion are not met, each in a few words; none where all are."""
         if self.failure:
@@ -72,8 +79,9 @@ class Point:
             found.append(f"{self.dropped} frames dropped")
         if self.frame_ms.p99 is not None and self.frame_ms.p99 > FRAME_P99_MS:
             found.append(f"frame p99 {self.frame_ms.p99:.0f} > {FRAME_P99_MS:.0f} ms")
-        if self.spot_ms.p95 is not None and self.spot_ms.p95 > SPOT_P95_MS:
-            found.append(f"spot p95 {self.spot_ms.p95:.0f} > {SPOT_P95_MS:.0f} ms")
+        if self.spot_ms.p95 is not None and self.spot_ms.p95 > self.spot_most_ms:
+            few = f" (of {self.heard} phrases only: measure for longer)" if self.heard < FEW_PHRASES else ""
+            found.append(f"spot p95 {self.spot_ms.p95:.0f} > {self.spot_most_ms:.0f} ms{few}")
         if not self.said:
             found.append("no phrase was said: measure for longer")
         if self.heard < HEARD_SHARE * self.said:
@@ -94,6 +102,7 @@ class Point:
             "frames": {"taken": self.frames, "dropped": self.dropped},
             "frame_latency_ms": {rank: _rounded(getattr(self.frame_ms, rank)) for rank in ranks},
             "spot_latency_ms": {rank: _rounded(getattr(self.spot_ms, rank)) for rank in ranks},
+            "held_back_ms": self.held_back_ms,
             "cpu_cores": {part: round(cores, 4) for part, cores in self.cpu.items()},
             "cpu_ms_per_call_second": round(1000 * self.cpu_per_call, 3),
             "load_cpu_cores": round(self.load_cpu, 4),

@@ -8,7 +8,7 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.load.accounting import cpu_seconds, own_cpu_seconds, private_mb, pss_mb
@@ -26,6 +26,7 @@ STAGGER_ALL_MS = 6000
 SETTLE_S = 3.0  # after the last call's begin
 LAST_WORDS_S = 2.5  # a phrase said at the stretch's end may still be on its way
 BEGIN_S = 30.0
+HELD_BACK_MS: dict[Source, float] = {"realtime": 0.0, "audiohook": 80.0}  # messages of 20 ms; of 100, as Genesys sends
 LOOK_S = 0.25
 
 
@@ -108,7 +109,8 @@ class Product:
             sessions = await stage.sessions() if options.source == "audiohook" else None
             await asyncio.sleep(LAST_WORDS_S)
             found = stretch(playing, stage.receiver.deliveries, begin.at_ns, end.at_ns)
-        return _point(calls, begin, end, found, memory, late_ms, sessions)
+        point = _point(calls, begin, end, found, memory, late_ms, sessions)
+        return replace(point, held_back_ms=HELD_BACK_MS[options.source])
 
     async def _all_begun(self, stage: Stage, calls: int) -> tuple[PlayedCall, ...]:
         """Wait until every call has been on for a while; DemoError when that takes too long."""

@@ -11,10 +11,20 @@ from bench.load.point import FRAME_P99_MS, SPOT_P95_MS, Point
 from engine.demo.scene import Machine
 from engine.demo.sessions import OPENED_MS, PING_MS, Sessions
 
-CRITERION = f"no frame dropped, frame latency p99 ≤ {FRAME_P99_MS:.0f} ms, spot latency p95 ≤ {SPOT_P95_MS:.0f} ms, 98 % of phrases heard"
 COLUMNS = ("calls", "held", "heard", "false", "spot\np50", "\np95", "\np99", "frame\np50", "\np99", "CPU", "busy")
 PARTS = ("intake", "ipc", "vad", "decode", "rest")
 LOAD_FULL_CORES = 0.9  # one process sends; beyond this it is what breaks
+
+
+def criterion(points: Sequence[Point]) -> str:
+    """What a load has to meet, for points of one subject."""
+    held_back_ms = max((point.held_back_ms for point in points), default=0.0)
+    most = f"{SPOT_P95_MS + held_back_ms:.0f} ms"
+    if held_back_ms:
+        most += f" ({SPOT_P95_MS:.0f} and the {held_back_ms:.0f} that the sender's long messages hold back)"
+    return (
+        f"no frame dropped, frame latency p99 ≤ {FRAME_P99_MS:.0f} ms, spot latency p95 ≤ {most}, 98 % of phrases heard"
+    )
 
 
 def points_table(title: str, points: Sequence[Point]) -> Table:
@@ -69,7 +79,7 @@ def verdict(found: Capacity, machine: Machine) -> list[str]:
         )
     if held.sessions:
         lines.append(_sessions(held.sessions))
-    return [*lines, _load(held), f"Held means: {CRITERION}."]
+    return [*lines, _load(held), f"Held means: {criterion(found.points)}."]
 
 
 def _sessions(sessions: Sessions) -> str:
@@ -97,7 +107,7 @@ def document(found: Capacity, machine: Machine) -> dict[str, Any]:
     return {
         "subject": found.subject,
         "machine": {"processors": machine.cores, "cpu": machine.cpu},
-        "criterion": CRITERION,
+        "criterion": criterion(found.points),
         "settled": found.settled,
         "calls_held": held.calls if held else 0,
         "calls_per_processor": held.calls / machine.cores if held else 0.0,

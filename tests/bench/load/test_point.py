@@ -14,6 +14,7 @@ def point(**changes) -> Point:
 def test_at_its_limits_it_holds():
     assert point().broken == ()
     assert point().report()["holds"]
+    assert point(spot_ms=Ranks(100.0, 580.0, 700.0), held_back_ms=80.0).broken == ()
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,16 @@ def test_at_its_limits_it_holds():
         ({"dropped": 3}, "3 frames dropped"),
         ({"frame_ms": Ranks(1.0, 2.0, 201.0)}, "frame p99 201 > 200 ms"),
         ({"spot_ms": Ranks(1.0, 501.0, 900.0)}, "spot p95 501 > 500 ms"),
+        ({"spot_ms": Ranks(1.0, 581.0, 900.0), "held_back_ms": 80.0}, "spot p95 581 > 580 ms"),
+        (
+            {"spot_ms": Ranks(1.0, 501.0, 900.0), "said": 18, "heard": 18},
+            "spot p95 501 > 500 ms (of 18 phrases only: measure for longer)",
+        ),
+        (
+            {"spot_ms": Ranks(1.0, 501.0, 900.0), "said": 39, "heard": 39},
+            "spot p95 501 > 500 ms (of 39 phrases only: measure for longer)",
+        ),
+        ({"spot_ms": Ranks(1.0, 501.0, 900.0), "said": 40, "heard": 40}, "spot p95 501 > 500 ms"),
         ({"heard": 97}, "3 of 100 phrases missed"),
         ({"failure": "the engine ended"}, "the engine ended"),
     ],
