@@ -102,7 +102,7 @@ def test_the_speech_that_comes_along_is_played_by_default():
         (["--fault", "api_500@"], "NAME[+AFTER_MS]"),
         (["--fragment", "0"], "fragment"),
         (["--fragment", "many"], "fragment"),
-        (["--speed", "0"], "speed: Input should be greater than 0"),
+        (["--speed", "0"], "speed: must be greater than 0"),
         (["--port", "70000"], "port"),
         (["--speech", "/nowhere"], "manifest.json: can't be read"),
         (["--wav", "/nowhere/a.wav"], "can't be read as WAV"),

@@ -65,6 +65,7 @@ class Call:
         self.sessions: deque[Session] = deque(maxlen=SENT_KEPT)
         self.ending: str | None = None
         self._opened = self._attempt = 0
+        self._tried = False
         self._session: Session | None = None
         self._successor: asyncio.Task[str] | None = None
         self._continues: Dialogue | None = None  # the session that the next attempt goes on with
@@ -83,7 +84,7 @@ class Call:
         finally:
             if self._successor is not None:
                 self._successor.cancel()
-        self._finish()
+            self._finish()
 
     async def _hold_all(self) -> None:
         attempt = 0
@@ -161,14 +162,14 @@ class Call:
             self._successor = asyncio.ensure_future(self._hold(0, session.dialogue))
 
     async def _hold(self, attempt: int, continues: Dialogue | None = None) -> str:
-        options, tally = self._shop.options, self._shop.tally
+        options, tally, self._tried = self._shop.options, self._shop.tally, True
         upgrade, self._attempt = self._shop.dialer.upgrade(attempt), attempt
         session = Session(self, self._shop.dialer, self._shop.ticker, tally, options, upgrade)
         kept = 0 if continues is None else KEPT_SAMPLES
         first = self._player.message_start(max(0, self._player.position(time.monotonic_ns()) - kept))
         parameters = open_parameters(options, self.plays.conversation_id, self.participant_id, continues)
         ending = await session.run(parameters, first)
-        tally.end(ending, session.dialogue.opened is not None)
+        tally.end(ending, session.dialogue.opened is not None, session.why)
         return ending
 
     @property
@@ -213,8 +214,8 @@ class Call:
     def _finish(self) -> None:
         self.state = "ended"
         self._rest()
-        given_up = not self._over.is_set() and self.ending not in ("end", "disconnect_completed")
-        self._shop.tally.given_up += given_up
+        left = not self._over.is_set() and self.ending not in ("end", "disconnect_completed")
+        self._shop.tally.given_up += left or (self._tried and not self._opened)
 
     def report(self) -> HookReport:
         """The call as it stands."""

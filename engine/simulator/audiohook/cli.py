@@ -1,7 +1,8 @@
 """`cueline simulate audiohook`: connect calls to an AudioHook server, play them, sum up.
 
-Exit codes: 0 all went as it should, 1 a session was lost, a call was given up, or a fault was not answered as the protocol
-allows; 2 the input is wrong. With `--json` two lines: `ready` once the first call is about to connect, `summary` at the end.
+Exit codes: 0 all went as it should, 1 a session was lost, a call was given up or never got one, or a fault was not answered
+as the protocol allows; 2 the input is wrong. With `--json` two lines: `ready` once the first call is about to connect,
+`summary` at the end. Why a session failed is said on stderr, each sentence once, when it first happens.
 """
 
 import asyncio
@@ -15,6 +16,9 @@ import structlog
 import typer
 import uvloop
 from pydantic import ValidationError
+from rich import box
+from rich.console import Console
+from rich.table import Table
 
 from engine.errors import ConfigError, CuelineError
 from engine.simulator.audiohook.calls import AudioHookCalls
@@ -41,9 +45,24 @@ ClientSecretOption = Annotated[
     ),
 ]
 OrganizationIdOption = Annotated[str, typer.Option(envvar="CUELINE_AUDIOHOOK_ORGANIZATION_ID", show_default=False)]
-CallsOption = Annotated[int | None, typer.Option(min=0, help="Number of calls; recordings are used in turn.")]
+CallsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Number of calls; recordings are used in turn.",
+        show_default="number of pairs of recordings; of recordings with one channel, of files with --wav; 1 with --probe",
+    ),
+]
 FirstCallOption = Annotated[int, typer.Option(min=0, help="Number of the first call, from which ids are made.")]
-ChannelsOption = Annotated[int, typer.Option(min=1, max=2, help="2: external and internal; 1: external.")]
+ChannelsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=2,
+        help="2: external and internal; 1: external.",
+        show_default="1 for --product connector, otherwise 2",
+    ),
+]
 SpeechOption = Annotated[Path, typer.Option(help="Folder with WAV files and manifest.json.")]
 WavOption = Annotated[list[Path] | None, typer.Option(help="Play this 8 kHz WAV, mono or stereo; repeatable.")]
 SpeechShareOption = Annotated[float, typer.Option(min=0, max=1, help="This share talks; others are silent.")]
@@ -58,9 +77,27 @@ ProductOption = Annotated[Literal["monitor", "transcription", "connector"], type
 ReconnectsOption = Annotated[bool, typer.Option("--reconnects", help="Take up the server's `reconnect`.")]
 LoopOption = Annotated[bool, typer.Option("--loop/--no-loop", help="Play recordings over and over.")]
 SpeedOption = Annotated[float, typer.Option(help="1 is real time.")]
+
+
+def _list_faults(names: list[str] | None) -> list[str] | None:
+    """`--fault list`: the table, and nothing else is done."""
+    if names and "list" in names:
+        table = Table("fault", "what the client does", box=box.SIMPLE_HEAD)
+        for name, each in FAULTS.items():
+            table.add_row(name, each.says)
+        Console(width=None if sys.stdout.isatty() else 120).print(table)
+        raise typer.Exit
+    return names
+
+
 FaultOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME[:COUNT]", help=f"Sessions beside the calls that do wrong: {', '.join(FAULTS)}."),
+    typer.Option(
+        metavar="NAME[:COUNT]",
+        is_eager=True,  # `list` needs no --url
+        callback=_list_faults,
+        help="Sessions beside the calls that do wrong; repeatable. `--fault list` says which there are.",
+    ),
 ]
 ForSOption = Annotated[float | None, typer.Option(help="End after so many seconds.")]
 StayOption = Annotated[bool, typer.Option("--stay", help="When all calls are over, wait for Ctrl-C.")]
@@ -77,7 +114,7 @@ def audiohook(
     organization_id: OrganizationIdOption = ORGANIZATION_ID,
     calls: CallsOption = None,
     first_call: FirstCallOption = 0,
-    channels: ChannelsOption = 2,
+    channels: ChannelsOption = None,
     speech: SpeechOption = SPEECH_DIR,
     wav: WavOption = None,
     speech_share: SpeechShareOption = 1.0,
@@ -103,7 +140,9 @@ def audiohook(
     given = {name: value for name, value in locals().items() if name in HookOptions.model_fields}
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is for what was asked for
     try:
-        given["calls"] = _calls(speech, wav, channels, calls, speech_share, first_call)
+        given["channels"] = channels = channels or (1 if product == "connector" else 2)
+        count, share = (1 if calls is None else calls, 0.0) if probe else (calls, speech_share)  # a probe plays nothing
+        given["calls"] = _calls(speech, wav, channels, count, share, first_call)
         given["gaps"] = [_gap(each, paused=True) for each in pause or ()] + [_gap(each) for each in discard or ()]
         options = HookOptions.model_validate(given)
         faults = [_fault(each, options) for each in fault or ()]
@@ -149,7 +188,9 @@ async def _play(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with AudioHookCalls(options) as calls:
+    calls = AudioHookCalls(options)
+    calls.tally.tell = _complain
+    async with calls:
         _print_ready(calls, as_json=as_json)
         for name, count in faults:
             calls.commit(name, count)
@@ -159,6 +200,10 @@ async def _play(
         over.cancel()
         stopped.cancel()
     return calls.summary()
+
+
+def _complain(sentence: str) -> None:
+    print(f"cueline simulate audiohook: {sentence}", file=sys.stderr, flush=True)
 
 
 def _print_ready(calls: AudioHookCalls, *, as_json: bool) -> None:
@@ -180,7 +225,7 @@ def _print(summary: dict[str, Any], *, as_json: bool) -> None:
         _line(summary)
         return
     for name, value in summary.items():
-        if name not in ("event", "faults") and value not in ({}, 0):
+        if name == "ok" or (name not in ("event", "faults") and value not in ({}, 0)):
             print(f"{name:>15}  {_words(value)}")
     for each in summary["faults"]:
         mark = "as expected" if each["as_expected"] else f"NOT as expected ({', '.join(each['expects'])})"

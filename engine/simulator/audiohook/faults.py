@@ -13,6 +13,7 @@ closes by itself), and says how that ended. A row's `expects` are the endings th
 """
 
 import asyncio
+import difflib
 
 from engine.errors import ConfigError
 from engine.simulator.audiohook.client import AudioHookClient, GoneError
@@ -30,7 +31,9 @@ HEARD_KEPT = 100
 def check_fault(name: str, options: HookOptions | None = None) -> Fault:
     """ConfigError where there is no such fault, or none without a secret."""
     if name not in FAULTS:
-        raise ConfigError([f"fault {name!r}: no such fault; there are {', '.join(FAULTS)}"])
+        near = difflib.get_close_matches(name, FAULTS, n=3)
+        said = f"perhaps {' or '.join(near)}; " if near else ""
+        raise ConfigError([f"fault {name!r}: no such fault; {said}`--fault list` has all {len(FAULTS)}"])
     if options is not None and FAULTS[name].signed and not options.client_secret:
         raise ConfigError([f"fault {name!r}: needs a client secret, since it spoils the signature"])
     return FAULTS[name]

@@ -2,8 +2,7 @@
 
 The owner (`call`) gives it audio and is told when it opens; `run` returns how it ended, one word of a closed set: `end`,
 `reconnect`, `disconnect_*` as the server said, `upgrade_<status>`, `no_connection`, `opened_timeout`, `pong_timeout`,
-`closed_timeout`, `server_fault`, `aborted`, `dropped` (the socket went without the protocol's close). Everything but reading is done in
-the ticker's and the reader's own steps; nothing here waits while sending.
+`closed_timeout`, `server_fault`, `aborted`, `dropped` (no protocol's close). All but reading is done in the ticker's steps.
 """
 
 import time
@@ -52,6 +51,7 @@ class Session:
         self.dialogue = Dialogue(upgrade.session_id, options.offers())
         self.transcripts: deque[dict[str, Any]] = deque(maxlen=TRANSCRIPTS_KEPT)
         self._ending: str | None = None
+        self.why = ""  # what was said of the ending, by the server or by the network
         self._waiting: Timer | None = None  # for opened or closed
         self._pings = Pings(options, ticker, tally, self._say, self._too_late("pong_timeout"))
         self._said_ns = 0  # when `open` was
@@ -65,6 +65,7 @@ class Session:
         try:
             self._socket = await self._dialer.dial(self._upgrade)
         except UpgradeFailedError as error:
+            self.why = str(error)
             return f"upgrade_{error.status}" if error.status else "no_connection"
         self._tally.connected_ms.append((time.monotonic_ns() - began_ns) / 1e6)
         self._tally.sessions += 1
@@ -144,8 +145,7 @@ class Session:
     def _go_on(self, at: int) -> None:
         """What was skipped is told; the next audio is at `at`."""
         assert self._skipped is not None
-        why, start = self._skipped
-        self._skipped = None
+        (why, start), self._skipped = self._skipped, None
         lost = {"start": durations.of_samples(start), "discarded": durations.of_samples(at - start)}
         self.dialogue.position = at
         self._tally.discarded += at - start
@@ -183,7 +183,7 @@ class Session:
             case "reconnect":
                 self._owner.on_reconnect(self)
             case "disconnect":
-                self._disconnected(message.parameters["reason"])
+                self._disconnected(message.parameters)
             case "closed":
                 self._closed()
 
@@ -210,10 +210,11 @@ class Session:
                 self._tally.finals += final
                 self._tally.partials += not final
 
-    def _disconnected(self, reason: str) -> None:
+    def _disconnected(self, parameters: dict[str, Any]) -> None:
         if self.dialogue.opened is None:
             self._tally.refused_ms.append((time.monotonic_ns() - self._said_ns) / 1e6)
-        self.close("disconnect", f"disconnect_{reason}")
+        self.why = str(parameters.get("info") or "")
+        self.close("disconnect", f"disconnect_{parameters['reason']}")
 
     def _closed(self) -> None:
         self._cancel()

@@ -6,6 +6,7 @@ fault may write what no library would.
 """
 
 import asyncio
+import os
 import secrets
 import ssl
 import time
@@ -153,10 +154,31 @@ class Dialer:
         except TimeoutError as error:
             raise UpgradeFailedError(0, "the upgrade was not answered in time") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise UpgradeFailedError(0, f"no connection: {error}") from error
+            raise UpgradeFailedError(0, _sentence(error)) from error
         if socket.transport is not None:
             socket.transport.set_write_buffer_limits(high=BUFFER_BYTES)
         return socket  # type: ignore[no-any-return]
+
+
+def _sentence(error: Exception) -> str:
+    """Why there was no connection, without the address: its query may hold a secret."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as cause):
+            return f"the server's certificate is not trusted: {cause.verify_message}"
+        case aiohttp.ClientConnectorSSLError():
+            return f"no TLS with the server: {error.os_error.reason or error.os_error.strerror}"
+        case aiohttp.ClientConnectorError():
+            return f"can't connect: {_system(error.os_error)}"
+        case aiohttp.ClientResponseError() | aiohttp.InvalidURL():
+            return f"what answered is no WebSocket server: {type(error).__name__}"
+        case _:
+            return f"the server closed the connection before it answered: {error}"
+
+
+def _system(error: OSError) -> str:
+    """The system's own words: each event loop has others, with the address in them."""
+    number = error.errno or 0  # negative where a name could not be looked up
+    return os.strerror(number) if number > 0 else str(error.strerror or error)
 
 
 def _trust(options: HookOptions) -> ssl.SSLContext | bool:

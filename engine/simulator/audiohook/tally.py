@@ -2,9 +2,12 @@
 
 from array import array
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+WHY_KEPT, WHY_LENGTH = 20, 200  # sentences, and characters of one: a server may say what it likes
+IN_ORDER = frozenset({"end", "reconnect", "aborted", "disconnect_completed"})
 LOST = frozenset({"dropped", "disconnect_error", "pong_timeout", "closed_timeout", "server_fault"})
 
 
@@ -22,8 +25,10 @@ class Tally:
     ended: Counter[str] = field(default_factory=Counter)  # sessions, by how
     lost: Counter[str] = field(default_factory=Counter)  # sessions that were open and then broke, by how
     refused: Counter[str] = field(default_factory=Counter)  # attempts that never opened, by how
-    given_up: int = 0  # calls that got no session, or none any more, before they were over
+    given_up: int = 0  # calls that tried and never got a session, or none any more before they were over
     retries: int = 0
+    why: Counter[str] = field(default_factory=Counter)  # sentences of what went wrong, with the ending before
+    tell: Callable[[str], None] = lambda _sentence: None  # of each such sentence, once
     connected_ms: "array[float]" = field(default_factory=_floats)  # from the first byte to the upgrade's answer
     opened_ms: "array[float]" = field(default_factory=_floats)  # from `open` to `opened`
     refused_ms: "array[float]" = field(default_factory=_floats)  # from `open` to the `disconnect` that answered it
@@ -37,13 +42,23 @@ class Tally:
     unsolicited: Counter[str] = field(default_factory=Counter)  # by type
     server_faults: Counter[str] = field(default_factory=Counter)  # by what was wrong
 
-    def end(self, ending: str, opened: bool) -> None:
-        """A session is over."""
+    def end(self, ending: str, opened: bool, why: str = "") -> None:
+        """A session is over. `why`: the sentence behind the ending, if there is one."""
         self.ended[ending] += 1
         if not opened and ending != "end":
             self.refused[ending] += 1
         elif ending in LOST:
             self.lost[ending] += 1
+        if why and ending not in IN_ORDER:
+            self._note(f"{ending}: {why}")
+
+    def _note(self, said: str) -> None:
+        sentence = "".join(each if each.isprintable() else "?" for each in said[:WHY_LENGTH])
+        new = sentence not in self.why
+        if not new or len(self.why) < WHY_KEPT:
+            self.why[sentence] += 1
+            if new:
+                self.tell(sentence)
 
     @property
     def sound(self) -> bool:
@@ -63,6 +78,7 @@ class Tally:
             "refused": dict(self.refused),
             "given_up": self.given_up,
             "retries": self.retries,
+            "why": dict(self.why),
             "ended": dict(self.ended),
             "connected_ms": spread(self.connected_ms),
             "opened_ms": spread(self.opened_ms),

@@ -302,6 +302,31 @@ async def test_nobody_there_is_tried_five_times(wav, unused_tcp_port):
         await calls.wait()
     summary = calls.summary()
     assert (summary["refused"], summary["retries"], summary["given_up"]) == ({"no_connection": 5}, 4, 1)
+    assert summary["why"] == {"no_connection: can't connect: Connection refused": 5}
+
+
+async def test_a_call_that_never_got_a_session_by_the_end_is_given_up(wav, unused_tcp_port):
+    told = []
+    calls = AudioHookCalls(options(f"ws://127.0.0.1:{unused_tcp_port}/?key=hidden", wav, backoff_s=60.0))
+    calls.tally.tell = told.append
+    async with calls:
+        await until(lambda: calls.tally.refused)
+        assert calls.summary()["given_up"] == 0  # it would go on trying
+    assert (calls.summary()["given_up"], calls.summary()["ok"]) == (1, False)
+    assert told == ["no_connection: can't connect: Connection refused"]
+
+
+async def test_calls_that_were_not_due_yet_are_not_given_up(wav):
+    server = LoopbackServer()
+    async with serving(server) as url, AudioHookCalls(options(url, wav, count=3, rate=0.01, loop=True)) as calls:
+        await until(lambda: calls.tally.opened)
+    assert (calls.summary()["given_up"], calls.summary()["ok"]) == (0, True)
+
+
+async def test_what_a_server_says_of_its_disconnect_is_kept(tmp_path):
+    server = Steering(("disconnect", {"reason": "error", "info": "no capacity"}))
+    calls = await played(server, **long(tmp_path, first_ping_s=0.01, attempts=1))
+    assert calls.summary()["why"] == {"disconnect_error: no capacity": 1}
 
 
 async def test_a_socket_that_breaks_is_lost_and_tried_again(tmp_path):
@@ -375,7 +400,22 @@ async def test_tls_is_checked(wav, tmp_path):
             async with AudioHookCalls(options(url, wav, attempts=1, **settings)) as calls:
                 await calls.wait()
             assert calls.summary()["ok"] is ok
+        [why] = calls.summary()["why"]
+        assert why.startswith("no_connection: the server's certificate is not trusted: ")
+        async with AudioHookCalls(options(url.replace("wss:", "ws:"), wav, attempts=1)) as calls:
+            await calls.wait()
+        [why] = calls.summary()["why"]
+        assert "closed the connection before it answered" in why
     assert len(server.sessions) == 1
+
+
+async def test_no_tls_at_the_other_end_is_said(wav):
+    async with serving(LoopbackServer()) as url:
+        secure = options(url.replace("ws:", "wss:"), wav, attempts=1)
+        async with AudioHookCalls(secure) as calls:
+            await calls.wait()
+    [why] = calls.summary()["why"]
+    assert why.startswith("no_connection: no TLS with the server: ")
 
 
 async def test_wrong_options_are_said(wav, tmp_path):

@@ -8,6 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from engine.simulator.audiohook import FAULTS
 from tests.support.audiohook_server import LoopbackServer, serving
 from tests.support.simulated import noise_wav, until
 
@@ -66,6 +67,50 @@ async def test_a_lost_call_makes_it_end_with_1(wav):
         code, out, _ = await done("--url", url, "--wav", wav)
     assert code == 1
     assert "upgrade_401 1" in out
+    assert "             ok  False" in out
+
+
+async def test_what_keeps_it_from_connecting_is_said_once_and_ends_with_1(wav, unused_tcp_port):
+    url = f"ws://127.0.0.1:{unused_tcp_port}/?key=hidden"
+    code, out, err = await done("--url", url, "--wav", wav, "--calls", 2, "--for-s", 4, "--json")
+    assert (code, json.loads(out.splitlines()[1])["ok"]) == (1, False)
+    assert err == "cueline simulate audiohook: no_connection: can't connect: Connection refused\n"
+
+
+async def test_one_probe_is_made_and_nothing_is_said_to_be_played():
+    server = LoopbackServer()
+    async with serving(server) as url:
+        code, out, _ = await done("--url", url, "--probe", "--json")
+    [call] = json.loads(out.splitlines()[0])["calls"]
+    assert (code, len(server.sessions), call["said"], call["file"]) == (0, 1, [], "silence")
+
+
+@pytest.mark.parametrize(("product", "offered"), [("connector", 1), ("monitor", 3)])
+async def test_channels_follow_the_product(wav, product, offered):
+    server = LoopbackServer()
+    async with serving(server) as url:
+        code, _, _ = await done("--url", url, "--wav", wav, "--product", product)
+    assert code == 0
+    assert len(server.sessions[0].messages[0]["parameters"]["media"]) == offered
+
+
+async def test_faults_are_listed_with_what_they_do():
+    code, out, err = await done("--fault", "list")
+    assert (code, err) == (0, "")
+    lines = [line.split(maxsplit=1) for line in out.splitlines() if line.strip()]
+    assert ["clock_behind", "signed a minute ago by its clock"] in [
+        [name, *map(str.rstrip, rest)] for name, *rest in lines
+    ]
+    assert set(FAULTS) <= {line[0] for line in lines}
+
+
+async def test_the_help_is_short_about_faults_and_says_how_many_calls():
+    code, out, _ = await done("--help")
+    text = " ".join(out.replace("│", " ").split())
+    assert code == 0
+    assert "clock_behind" not in text
+    assert "--fault list says which there are" in text
+    assert "number of pairs of recordings" in text
 
 
 async def test_a_fault_answered_wrongly_makes_it_end_with_1(wav):
@@ -101,10 +146,10 @@ async def test_time_is_up(wav):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--url", "http://x/"], "url: "),
-        (["--api-key", "a b"], "api_key: "),
-        (["--client-secret", "x"], "client_secret: "),
-        (["--organization-id", "x"], "organization_id: "),
+        (["--url", "http://x/"], "url: must be an address that begins with ws:// or wss://"),
+        (["--api-key", "a b"], "api_key: must be of the characters"),
+        (["--client-secret", "x"], "client_secret: must be base64"),
+        (["--organization-id", "x"], "organization_id: must be an id of 8-4-4-4-12 hexadecimal digits"),
         (["--wav", "/nowhere/a.wav"], "can't be read as WAV"),
         (["--speech", "/nowhere"], "manifest.json: can't be read"),
         (["--fault", "nothing"], "no such fault"),
@@ -112,8 +157,8 @@ async def test_time_is_up(wav):
         (["--fault", "wrong_secret"], "needs a client secret"),
         (["--pause", "3"], "AT:FOR"),
         (["--discard", "3:0"], "AT:FOR"),
-        (["--speed", "0"], "speed: Input should be greater than 0"),
-        (["--product", "connector"], "one channel"),
+        (["--speed", "0"], "speed: must be greater than 0"),
+        (["--product", "connector", "--channels", "2"], "audiohook: the Audio Connector has one channel, external"),
         (["--ca", "/nowhere.pem", "--url", "wss://127.0.0.1:1/"], "can't be used"),
     ],
 )

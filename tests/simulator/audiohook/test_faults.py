@@ -142,8 +142,10 @@ async def test_a_flood_goes_out_whole():
 
 
 def test_unknown_faults_and_those_that_need_a_secret_are_said():
-    with pytest.raises(ConfigError, match="no such fault; there are half_open"):
+    with pytest.raises(ConfigError, match="no such fault; `--fault list` has all"):
         check_fault("nothing")
+    with pytest.raises(ConfigError, match="no such fault; perhaps seq_repeat"):
+        check_fault("seq_repeats")
     with pytest.raises(ConfigError, match="needs a client secret"):
         check_fault("wrong_secret", HookOptions(url="ws://x/"))
 

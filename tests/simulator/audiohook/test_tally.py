@@ -21,6 +21,22 @@ def test_sessions_are_refused_or_lost_or_neither():
     assert (tally.summary()["lost"], tally.sound) == (1, False)
 
 
+def test_sentences_are_told_once_and_counted_and_bounded():
+    told = []
+    tally = Tally(tell=told.append)
+    for _ in range(2):
+        tally.end("no_connection", opened=False, why="can't connect: refused")
+    tally.end("end", opened=True, why="not told: it ended as it should")
+    tally.end("disconnect_error", opened=False, why="no\x1b[2J" + 300 * "x")
+    assert told[0] == "no_connection: can't connect: refused"
+    assert told[1].startswith("disconnect_error: no?[2Jxxx")
+    assert [len(told), len(told[1])] == [2, 200]
+    assert tally.summary()["why"] == {told[0]: 2, told[1]: 1}
+    for number in range(100):
+        tally.end("disconnect_error", opened=False, why=str(number))
+    assert len(tally.why) == len(told) == 20
+
+
 def test_calls_given_up_and_servers_that_do_wrong_are_not_sound():
     assert not Tally(given_up=1).sound
     wrong = Tally()
