@@ -64,7 +64,7 @@ async def test_a_client_that_vanishes_is_unreachable():
         await client.open()
         client.vanish()
         await until(lambda: server.left() == [("failed", "unreachable")])
-        assert server.shards.leases[0].released == 1
+        await until(lambda: server.shards.leases[0].released == 1)
 
 
 async def test_a_client_that_ends_by_an_error_is_told_apart():

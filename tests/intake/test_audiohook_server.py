@@ -37,7 +37,7 @@ async def test_a_session_from_its_opening_to_its_close():
         await until(lambda: server.left() == [("ended", "ended")])
         (lease,) = server.shards.leases
         assert [len(b"".join(lease.feeds[channel].chunks)) for channel in ("external", "internal")] == [1600, 1600]
-        assert lease.released == 1
+        await until(lambda: lease.released == 1)
         states = [info.state for info in server.changes]
         assert states == ["connecting", "listening", "ended"]
         assert server.changes[0].session_id == lease.key != lease.conversation_id
