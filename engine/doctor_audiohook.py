@@ -11,11 +11,10 @@ from typing import Any
 
 from engine.doctor_checks import Check, check_address
 from engine.errors import ConfigError
+from engine.intake.audiohook_server import ADDRESS, CERTIFICATE
 from engine.options import AudioHookOptions
 from engine.tls import server_context
 
-ADDRESS = ("CUELINE_AUDIOHOOK_HOST", "CUELINE_AUDIOHOOK_PORT")
-NAMES = ("CUELINE_AUDIOHOOK_TLS_CERT", "CUELINE_AUDIOHOOK_TLS_KEY")
 SOON_DAYS = 14
 MOST_TURNS = 4  # of a handshake; TLS 1.2 needs 3
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
@@ -43,7 +42,7 @@ def _check_keys(options: AudioHookOptions) -> Check:
 def _check_certificate(options: AudioHookOptions, now: datetime) -> Check:
     name = "audiohook certificate"
     try:
-        context = server_context(options.tls_cert, options.tls_key, NAMES)
+        context = server_context(options.tls_cert, options.tls_key, CERTIFICATE)
     except ConfigError as error:
         return Check(name, "fail", "TLS", "\n".join(error.faults))
     if context is None:

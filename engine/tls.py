@@ -36,6 +36,11 @@ def server_context(cert: Path | None, key: Path | None, names: tuple[str, str]) 
     return context
 
 
+def certificate_watch(cert: Path | None, key: Path | None, names: tuple[str, str]) -> "CertificateWatch | None":
+    """The same, kept up to date; None where none are set. ConfigError."""
+    return CertificateWatch(cert, key, names) if cert is not None and key is not None else None
+
+
 class CertificateWatch:
     """`context` is for the listener, from first to last; `run` as a task, or `refresh` now and then, keeps it up to date."""
 

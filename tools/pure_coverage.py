@@ -33,6 +33,7 @@ PURE = (
     "engine/genesys/audiohook/decoding.py",
     "engine/genesys/audiohook/durations.py",
     "engine/genesys/audiohook/events.py",
+    "engine/genesys/audiohook/ids.py",
     "engine/genesys/audiohook/limits.py",
     "engine/genesys/audiohook/media.py",
     "engine/genesys/audiohook/messages.py",

@@ -15,6 +15,4 @@ def server_context(options: AdminOptions) -> ssl.SSLContext | None:
 
 def certificate_watch(options: AdminOptions) -> tls.CertificateWatch | None:
     """TLS with the files as they are at any time; None where none are set. ConfigError."""
-    if options.tls_cert is None or options.tls_key is None:
-        return None
-    return tls.CertificateWatch(options.tls_cert, options.tls_key, NAMES)
+    return tls.certificate_watch(options.tls_cert, options.tls_key, NAMES)

@@ -18,11 +18,12 @@ from engine.genesys.audiohook import events
 from engine.genesys.audiohook.auth import Identity
 from engine.genesys.audiohook.events import SessionEvent
 from engine.genesys.audiohook.media import Media, choose
-from engine.genesys.audiohook.messages import Open
+from engine.genesys.audiohook.messages import Discarded, Open, Paused, Resumed
 from engine.genesys.audiohook.session import AudioHookSession
 from engine.intake.audiohook_line import AudioHookLine
 from engine.intake.audiohook_socket import AudioHookSocket
 from engine.intake.audiohook_terms import (
+    BOTH,
     FAULT_WORDS,
     GONE,
     LAST_WORDS_S,
@@ -34,7 +35,6 @@ from engine.intake.audiohook_terms import (
     Surroundings,
     audio_of,
     limits_of,
-    wanted_of,
     wants_transcripts,
 )
 from engine.intake.audiohook_transcripts import Transcripts
@@ -90,18 +90,18 @@ class AudioHookCall:
             if isinstance(event, events.AudioReceived):
                 assert self._audio is not None
                 self._audio.push(event.data, now_s)
-            elif isinstance(event, events.Paused | events.Resumed | events.Discarded):
+            elif isinstance(event, Paused | Resumed | Discarded):
                 self._interrupt(event, now_s)
             else:
                 self._heed(event)
 
-    def _interrupt(self, event: events.Paused | events.Resumed | events.Discarded, now_s: float) -> None:
+    def _interrupt(self, event: Paused | Resumed | Discarded, now_s: float) -> None:
         """Audio is left out, or will be: what was being said ends there."""
         if self._audio is not None:
-            lost = 0 if isinstance(event, events.Paused) else event.discarded_samples
+            lost = 0 if isinstance(event, Paused) else event.discarded_samples
             self._audio.leave_out(lost, now_s)
-        if not isinstance(event, events.Discarded):
-            self._move("paused" if isinstance(event, events.Paused) else "listening")
+        if not isinstance(event, Discarded):
+            self._move("paused" if isinstance(event, Paused) else "listening")
 
     def _heed(self, event: Notice) -> None:
         match event:
@@ -132,24 +132,24 @@ class AudioHookCall:
     def _open(self, asked: Open) -> None:
         """Answer at once; who is heard gets its rings first, which takes no time."""
         options = self._around.options
-        media = choose(asked.media, wanted_of(asked, self._around))
-        languages = options.languages if asked.asks_languages else ()
+        transcribe = wants_transcripts(asked, options)
+        media = choose(asked.media, BOTH if transcribe else self._around.wanted)
         if asked.is_probe:
             self._around.metrics.audiohook.probed()
             log.info("AudioHook probe answered", **self._names)
-            self._session.opened(media, languages)
+            self._session.opened(media, options.languages)
         elif media is None:
             self._fault("media")
             self._session.disconnect("error", NO_MEDIA)
-        elif self._take(asked, media):
-            self._session.opened(media, languages)
+        elif self._take(asked, media, transcribe=transcribe):
+            self._session.opened(media, options.languages)
             self._move("listening")
         self._around.opened(self._socket)
 
-    def _take(self, asked: Open, media: Media) -> bool:
+    def _take(self, asked: Open, media: Media, *, transcribe: bool) -> bool:
         """Become a conversation, or tell the peer why not."""
         options = self._around.options
-        if wants_transcripts(asked, options):
+        if transcribe:
             self._transcripts = Transcripts(self._session, self._identity.session_id, media, options, self._line.tell)
         opening = Opening(
             asked.conversation_id,

@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from time import monotonic
 
 from engine.genesys.audiohook.events import Over, SessionEvent
-from engine.genesys.audiohook.session import AudioHookSession
+from engine.genesys.audiohook.session import INTERNAL, AudioHookSession
 from engine.intake.audiohook_socket import AudioHookSocket
 
-INTERNAL = 1011
 PATIENCE_STEP_S = 1.0  # how exactly the peer's silence is timed while audio comes
 
 Act = Callable[[Sequence[SessionEvent], float], None]  # what has happened, and when

@@ -21,7 +21,8 @@ from websockets.http11 import Request, Response
 
 from engine.addresses import address_fault, host_and_port
 from engine.errors import ConfigError, UpgradeRefusedError
-from engine.genesys.audiohook.auth import UUID, Authenticator, Upgrade, authority_of
+from engine.genesys.audiohook.auth import Authenticator, Upgrade, authority_of
+from engine.genesys.audiohook.ids import UUID
 from engine.intake.audiohook_call import AudioHookCall
 from engine.intake.audiohook_socket import CLOSE_S, MAX_BYTES, AudioHookSocket
 from engine.intake.audiohook_terms import OpenSession, Surroundings
@@ -31,7 +32,7 @@ from engine.intake.session_audio import Pump
 from engine.intake.silent_websockets import SILENT
 from engine.metrics import Metrics
 from engine.options import AudioHookOptions, Channel
-from engine.tls import CertificateWatch
+from engine.tls import certificate_watch
 
 ADDRESS = ("CUELINE_AUDIOHOOK_HOST", "CUELINE_AUDIOHOOK_PORT")
 CERTIFICATE = ("CUELINE_AUDIOHOOK_TLS_CERT", "CUELINE_AUDIOHOOK_TLS_KEY")
@@ -55,8 +56,7 @@ class AudioHookServer:
         self._around = Surroundings(open_session, self._half_open.opened, wanted, options, metrics, pump)
         metrics.audiohook.read_from(lambda: self._half_open.sockets, lambda: pump.waiting_s)
         self._authenticator = Authenticator.of(options)
-        cert, key = options.tls_cert, options.tls_key
-        self._tls = CertificateWatch(cert, key, CERTIFICATE) if cert and key else None
+        self._tls = certificate_watch(options.tls_cert, options.tls_key, CERTIFICATE)
         self._server: Server | None = None
         self._watching: asyncio.Task[None] | None = None
         self._calls: set[AudioHookCall] = set()

@@ -16,9 +16,7 @@ from websockets.server import ServerProtocol
 
 from engine.genesys.audiohook.auth import Identity
 
-MAX_BYTES = (
-    128 * 1024
-)  # of a message: up to here the session answers that it is too large, beyond it the socket is closed
+MAX_BYTES = 128 * 1024  # of a message: up to here the session says that it is too large, beyond it the socket is closed
 MAX_UNSENT_BYTES = 64 * 1024
 CLOSE_S = 2.0
 BROKEN = frozenset({1002, 1007, 1009})  # a frame that is none, text that is not UTF-8, more than MAX_BYTES
@@ -82,10 +80,10 @@ class AudioHookSocket(ServerConnection):
                 self.broken = closed.sent.code if closed.sent.code in BROKEN else None
             return None
 
-    async def leave(self, code: int, reason: str = "") -> None:
+    async def leave(self, code: int) -> None:
         """Close, within CLOSE_S whatever the peer does; again is nothing."""
         try:
             async with asyncio.timeout(CLOSE_S):
-                await self.close(code, reason)
+                await self.close(code)
         except TimeoutError:
             self.transport.abort()

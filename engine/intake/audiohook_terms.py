@@ -23,6 +23,8 @@ from engine.options import AudioHookOptions, Channel
 TURN_OUT_S = 3.0  # for the peer's close, once we have asked for it; the registry waits for CLOSE_TIMEOUT_S
 LAST_WORDS_S = 4.0  # for the last transcripts, before `closed`: the peer waits 10 s for that
 
+BOTH: frozenset[Channel] = frozenset(get_args(Channel))  # for transcripts, whatever the rules listen to
+
 # What a session is told that we end: the reason decides whether Genesys tries again, with this engine or another.
 TURNED_OUT: dict[str, tuple[DisconnectReason, str]] = {
     "removed": ("completed", "removed on request"),
@@ -62,11 +64,6 @@ class Surroundings:
     options: AudioHookOptions
     metrics: Metrics
     pump: Pump
-
-
-def wanted_of(asked: Open, around: Surroundings) -> frozenset[Channel]:
-    """Channels to choose from what is offered: those of the rules; both for transcripts."""
-    return frozenset(get_args(Channel)) if wants_transcripts(asked, around.options) else around.wanted
 
 
 def wants_transcripts(asked: Open, options: AudioHookOptions) -> bool:

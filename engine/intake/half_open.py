@@ -17,11 +17,6 @@ class HalfOpen:
         self._waiting: dict[AudioHookSocket, None] = {}  # the oldest first
         self.sockets = 0
 
-    @property
-    def waiting(self) -> int:
-        """Sockets without a session."""
-        return len(self._waiting)
-
     def came(self, socket: AudioHookSocket) -> None:
         """A connection was made."""
         self.sockets += 1

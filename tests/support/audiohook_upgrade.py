@@ -83,3 +83,17 @@ class Client:
 
     def unsigned(self) -> Upgrade:
         return Upgrade(self.target, self.authority, self.identity)
+
+
+# The example of the official documentation.
+DOCUMENTED = Client(
+    target="/api/v1/voicebiometrics/ws",
+    authority="audiohook.example.com",
+    organization="d7934305-0972-4844-938e-9060eef73d05",
+    session="30b0e395-84d3-4570-ac13-9a62d8f514c0",
+    correlation="e160e428-53e2-487c-977d-96989bf5c99d",
+    api_key="SGVsbG8sIEkgYW0gdGhlIEFQSSBrZXkh",
+    nonce="VGhpc0lzQVVuaXF1ZU5vbmNl",
+    created_s=1641013200,
+    expires_s=3282026430,
+)

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Self
 
+from engine.genesys.audiohook.ids import UUID
 from engine.genesys.audiohook.nonces import NonceCache
 from engine.genesys.audiohook.refusals import refused
 from engine.genesys.audiohook.signature import ALGORITHM, NONCE_LEAST, Headers, Signature, base_of, read, value_of
@@ -25,10 +26,7 @@ ORGANIZATION, SESSION, CORRELATION = (f"audiohook-{name}-id" for name in ("organ
 API_KEY, SIGNATURE_INPUT, SIGNATURE = "x-api-key", "signature-input", "signature"
 ONCE = ("host", ORGANIZATION, SESSION, CORRELATION, API_KEY, SIGNATURE_INPUT, SIGNATURE)
 RETRY_ATTEMPT = "audiohook-retry-attempt"
-NOBODYS = bytes(
-    32
-)  # the secret that a signature is checked with where there is none: whatever comes of it, it is refused
-UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+NOBODYS = bytes(32)  # the secret where there is none: a signature is checked with it, and refused whatever comes of it
 ATTEMPT = re.compile(r"[0-9]{1,4}")
 
 

@@ -4,7 +4,6 @@ Fields that are not known are passed over, and so are optional ones that are nul
 A `close` or an `error` is one whatever its parameters say: who wants to go is let go, and complaints are only counted.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -13,15 +12,14 @@ import orjson
 
 from engine.genesys.audiohook import messages
 from engine.genesys.audiohook.durations import read_ns, samples_of
+from engine.genesys.audiohook.ids import NULL_ID, UUID
 from engine.genesys.audiohook.media import media_of
 from engine.genesys.audiohook.messages import MAX_BYTES, VERSION, ClientMessage, CloseReason
 
-NULL_ID = "00000000-0000-0000-0000-000000000000"
 MAX_LANGUAGE_CHARACTERS = 64
 
 EnvelopeFault = Literal["too_large", "json", "envelope", "version", "position"]
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _REASONS: dict[object, CloseReason] = {reason: reason for reason in get_args(CloseReason)}
 
 
@@ -103,7 +101,7 @@ def _open(envelope: Envelope) -> messages.Open:
 def _continued(entry: object) -> str | None:
     """The id of a session that goes on in this one; None for an entry that is not known."""
     identity = entry.get("id") if isinstance(entry, dict) else None
-    return identity.lower() if isinstance(identity, str) and _UUID.fullmatch(identity) else None
+    return identity.lower() if isinstance(identity, str) and UUID.fullmatch(identity) else None
 
 
 def _ping(envelope: Envelope) -> messages.Ping:
@@ -169,7 +167,7 @@ def _optional(given: Mapping[str, Any], name: str, kind: type) -> Any:
 def _uuid(given: Mapping[str, Any], name: str) -> str:
     """An id of any version, in lower case. ValueError where it is none."""
     value = _required(given, name, str)
-    if not _UUID.fullmatch(value):
+    if not UUID.fullmatch(value):
         raise ValueError(name)
     return str(value.lower())
 

@@ -1,8 +1,12 @@
-"""What an AudioHook session tells its owner."""
+"""What an AudioHook session tells its owner. Where the peer's own message says it all, that is the event.
+
+After `Paused` no audio comes for now. After `Resumed` it comes again; with it, as with `Discarded`, so many samples per channel
+are lost, and the position has gone on by them.
+"""
 
 from dataclasses import dataclass, field
 
-from engine.genesys.audiohook.messages import CloseReason, Open
+from engine.genesys.audiohook.messages import CloseReason, Discarded, Open, Paused, Resumed
 from engine.genesys.audiohook.states import Fault, IgnoredReason, OverReason
 
 
@@ -18,25 +22,6 @@ class AudioReceived:
     """Whole samples of all channels, interleaved, as they came."""
 
     data: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Paused:
-    """No audio comes for now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resumed:
-    """Audio comes again; so many samples per channel are lost, and the position went on by them."""
-
-    discarded_samples: int
-
-
-@dataclass(frozen=True, slots=True)
-class Discarded:
-    """So many samples per channel are lost, and the position went on by them."""
-
-    discarded_samples: int
 
 
 @dataclass(frozen=True, slots=True)

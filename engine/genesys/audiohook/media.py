@@ -5,14 +5,13 @@ Entries that are not known (another rate, format or channel) are passed over: Ge
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from engine.audio.format import SAMPLE_RATE
+from engine.audio.interleaved import Encoding
 from engine.options import Channel
 
-Format = Literal["PCMU", "L16"]
-
-SAMPLE_SIZES: dict[Format, int] = {"PCMU": 1, "L16": 2}  # bytes, in the order of our preference
+SAMPLE_SIZES: dict[Encoding, int] = {"PCMU": 1, "L16": 2}  # bytes, in the order of our preference
 CHANNELS: tuple[tuple[Channel, ...], ...] = (
     ("external",),
     ("internal",),
@@ -25,7 +24,7 @@ CHANNELS: tuple[tuple[Channel, ...], ...] = (
 class Media:
     """One offer: 8 kHz, samples interleaved in the order of `channels`. `raw` is the peer's own entry, to be sent back."""
 
-    format: Format
+    format: Encoding
     channels: tuple[Channel, ...]
     raw: Mapping[str, Any] = field(compare=False, repr=False)
 

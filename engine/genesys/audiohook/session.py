@@ -30,9 +30,9 @@ _CODES: dict[DisconnectReason, int] = {"completed": NORMAL, "unauthorized": POLI
 _EVENTS: dict[type, Callable[[Any], SessionEvent]] = {
     messages.Open: events.OpenAsked,
     messages.Update: lambda message: events.LanguageAsked(message.language),
-    messages.Paused: lambda _: events.Paused(),
-    messages.Resumed: lambda message: events.Resumed(message.discarded_samples),
-    messages.Discarded: lambda message: events.Discarded(message.discarded_samples),
+    messages.Paused: lambda message: message,
+    messages.Resumed: lambda message: message,
+    messages.Discarded: lambda message: message,
     messages.Close: lambda message: events.CloseAsked(message.reason),
     messages.Error: lambda message: events.PeerFault(message.code),
     messages.Dtmf: lambda _: events.DigitPressed(),

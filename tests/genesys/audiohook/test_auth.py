@@ -11,7 +11,7 @@ from engine.errors import UpgradeRefusedError
 from engine.genesys.audiohook.auth import Authenticator, Credentials, Identity, Upgrade, authority_of, secret_of
 from engine.genesys.audiohook.nonces import NonceCache
 from engine.options import AudioHookKey, AudioHookOptions
-from tests.support.audiohook_upgrade import COVERED, NOW_S, Client
+from tests.support.audiohook_upgrade import COVERED, DOCUMENTED, NOW_S, Client
 
 CLIENT = Client()
 IDENTITY = Identity(CLIENT.organization, CLIENT.session, CLIENT.correlation, 0)
@@ -39,17 +39,7 @@ def with_headers(upgrade: Upgrade, *more: tuple[str, str], without: tuple[str, .
 
 
 def test_the_vector_of_the_documentation():
-    client = Client(
-        target="/api/v1/voicebiometrics/ws",
-        authority="audiohook.example.com",
-        organization="d7934305-0972-4844-938e-9060eef73d05",
-        session="30b0e395-84d3-4570-ac13-9a62d8f514c0",
-        correlation="e160e428-53e2-487c-977d-96989bf5c99d",
-        api_key="SGVsbG8sIEkgYW0gdGhlIEFQSSBrZXkh",
-        nonce="VGhpc0lzQVVuaXF1ZU5vbmNl",
-        created_s=1641013200,
-        expires_s=3282026430,
-    )
+    client = DOCUMENTED
     key = Credentials(client.api_key, secret_of("TXlTdXBlclNlY3JldEtleVRlbGxOby0xITJAMyM0JDU="))
     upgrade = client.upgrade(base64.b64decode("NZBwyBHRRyRoeLqy1IzOa9VYBuI8TgMFt2GRDkDuJh4="))
     assert authenticator(key).check(upgrade, 1641013200) == Identity(

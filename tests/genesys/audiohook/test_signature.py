@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.errors import UpgradeRefusedError
 from engine.genesys.audiohook.signature import FIELD_MOST, Parameters, base_of, read, value_of
-from tests.support.audiohook_upgrade import COVERED, Client
+from tests.support.audiohook_upgrade import COVERED, DOCUMENTED, Client
 
 NAMES = " ".join(f'"{name}"' for name in COVERED)
 USUAL = ';keyid="k";nonce="n";alg="hmac-sha256";created=1;expires=2'
@@ -30,17 +30,7 @@ def form(parameters: str = USUAL, names: str = NAMES, label: str = "sig1") -> st
 
 
 def test_the_vector_of_the_documentation():
-    client = Client(
-        target="/api/v1/voicebiometrics/ws",
-        authority="audiohook.example.com",
-        organization="d7934305-0972-4844-938e-9060eef73d05",
-        session="30b0e395-84d3-4570-ac13-9a62d8f514c0",
-        correlation="e160e428-53e2-487c-977d-96989bf5c99d",
-        api_key="SGVsbG8sIEkgYW0gdGhlIEFQSSBrZXkh",
-        nonce="VGhpc0lzQVVuaXF1ZU5vbmNl",
-        created_s=1641013200,
-        expires_s=3282026430,
-    )
+    client = DOCUMENTED
     found = read(f"sig1={client.input}", "sig1=:NZBwyBHRRyRoeLqy1IzOa9VYBuI8TgMFt2GRDkDuJh4=:")
     assert found.components == COVERED
     assert found.parameters == Parameters(
