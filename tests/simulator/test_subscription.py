@@ -208,7 +208,7 @@ async def test_what_a_subscriber_says_later_is_ignored(wav):
 
 async def test_a_connection_that_is_gone_ends_its_subscription_and_nothing_else(tmp_path):
     noise_wav(tmp_path / "a.wav", 60_000)
-    async with Simulator(options(tmp_path / "a.wav")) as simulator:
+    async with Simulator(options(tmp_path / "a.wav", delivery=DeliveryOptions(speed=1.0))) as simulator:
         async with subscribed(simulator):
             [gone] = simulator._cloud.calls[FIRST].listeners
             async with subscribed(simulator) as other:

@@ -56,7 +56,7 @@ async def test_who_comes_back_brings_its_last_twenty_seconds_again(calls, server
     assert again > 19 * SECOND_BYTES
     assert bytes(two.audio[:again]) == bytes(one.audio[here : here + again])
     await do(calls, "drop")
-    await until(lambda: len(server.sessions) == 3)
+    await until(lambda: len(server.sessions) == 3 and server.sessions[2].messages)
     assert "continuedSessions" not in server.sessions[2].messages[0]["parameters"]
 
 
