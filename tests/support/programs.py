@@ -1,0 +1,23 @@
+"""Programs of Debian's that some tests need beside Python's packages: Prometheus, Chromium, systemd's tools.
+
+Who has not installed them is told how, and the tests that need them are skipped; in CI (`CI` is set) they must be there, so
+that nothing is green because it did not run.
+"""
+
+import os
+import shutil
+
+import pytest
+
+PACKAGES = {"prometheus": "prometheus", "promtool": "prometheus", "chromium": "chromium", "systemd-analyze": "systemd"}
+
+
+def program(name: str) -> str:
+    """Path of a program of PACKAGES; skips the test where it is missing, and fails it in CI."""
+    path = shutil.which(name)
+    if path is None:
+        missing = f"{name} is not installed: sudo apt-get install {PACKAGES[name]}"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return path
