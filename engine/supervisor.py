@@ -8,10 +8,8 @@ can't be in time waits in the state file for the next start), everything closes 
 import asyncio
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -26,26 +24,25 @@ from engine.commands.rules import Rules
 from engine.commands.sinks import open_sinks
 from engine.genesys.platform import PlatformClient
 from engine.intake.audiohook_server import AudioHookServer
-from engine.intake.conversation import Conversation, ConversationInfo
+from engine.intake.conversation import Conversation, EndReason
 from engine.intake.followed import FOLLOWED_TABLES, Followed
 from engine.intake.ports import Lease
 from engine.intake.realtime_client import RealtimeConversation
 from engine.intake.registry import Conversations
 from engine.intake.retry_budget import RetryBudget
-from engine.metrics import ConversationState, Metrics, Outcome
+from engine.metrics import Metrics
 from engine.open_files import raise_limit
-from engine.options import Channel, EngineOptions
+from engine.options import EngineOptions
+from engine.reports import Reports
+from engine.shard_metrics import ShardReading
 from engine.shards.admission import calls_of
-from engine.shards.pool import QUARANTINED, Pool
-from engine.speech.events import PhraseSpotted
+from engine.shards.pool import Pool
 from engine.state_file import StateFile
 
 CLOSING_SHARE = 0.4  # of the drain time is kept for rings, workers and commands
 WORKERS_SHARE = 0.5  # of what is left once the calls are gone is kept for workers and commands
 MIN_CLOSING_S = 2.0
-TOLD = ("rule", "phrase", "confidence", "fired_on", "phrase_end_ms")  # of a spotted phrase, to who reads events
 MIN_WORKERS_S = 0.5
-HEARD: dict[ConversationState, str] = {"listening": "conversation is heard", "paused": "conversation is paused"}
 
 log = structlog.get_logger(__name__)
 
@@ -61,19 +58,19 @@ class Supervisor:
         self._deadline = self._call_deadline = 0.0  # loop time, set by the first signal
         self._starting: asyncio.Task[None] | None = None
         self._model_loaded = False
-        self._rules = Rules(options.rules)
         self._platform = PlatformClient(options.genesys)
+        self._metrics = Metrics(self._readings)
+        self._metrics.token_life_from(lambda: self._platform.token_seconds_left(time.monotonic()))
+        self._events = EventStream(self._metrics.event_lost)
+        self._reports = Reports(Rules(options.rules), self._metrics, self._events, offer=self._offer, fail=self._fail)
         self._pool = Pool(
             options.shards,
             options.speech,
             options.rules,
             log_level=options.log_level,
-            on_spotted=self._on_spotted,
-            on_channel_failed=self._on_channel_failed,
+            on_spotted=self._reports.spotted,
+            on_channel_failed=self._reports.channel_failed,
         )
-        self._metrics = Metrics(self._pool.readings)
-        self._metrics.token_life_from(lambda: self._platform.token_seconds_left(time.monotonic()))
-        self._events = EventStream(self._metrics.event_lost)
         self._files = raise_limit()
         self._orderly = True
         self._followed = Followed()
@@ -83,7 +80,7 @@ class Supervisor:
             self._pool,
             self._followed,
             self._metrics,
-            self._on_conversation,
+            self._reports.conversation,
             files=self._files,
         )
         self._audiohook = (
@@ -129,7 +126,7 @@ class Supervisor:
         outbox = Outbox(self._state, self._options.outbox, sinks)
         stack.callback(outbox.close)
         self._state.start(outbox.heed)
-        self._dispatcher = Dispatcher(sinks, outbox, self._metrics, self._on_outcome)
+        self._dispatcher = Dispatcher(sinks, outbox, self._metrics, self._reports.outcome)
         stack.push_async_callback(self._dispatcher.close)
         stack.push_async_callback(self._stop_pool)
         prepared = await self._pool.start()
@@ -161,35 +158,15 @@ class Supervisor:
         )
         await follower.run()
 
-    # what happens
+    def _offer(self, command: Command) -> None:
+        if self._dispatcher is not None:  # phrases come only once there is one
+            self._dispatcher.offer(command)
 
-    def _on_spotted(self, conversation_id: str, channel: Channel, event: PhraseSpotted) -> None:
-        spotted_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        command = self._rules.command_for(conversation_id, channel, event, spotted_at)
-        if command is None or self._dispatcher is None:
-            return
-        self._metrics.phrase_spotted(event.rule)
-        self._events.publish(
-            "phrase",
-            {"conversation_id": conversation_id, "channel": channel}
-            | {name: getattr(event, name) for name in TOLD}
-            | {"spotted_at": spotted_at},
-        )
-        self._dispatcher.offer(command)
+    def _fail(self, key: str, reason: EndReason) -> None:
+        self._conversations.fail(key, reason)
 
-    def _on_channel_failed(self, key: str, channel: Channel, error: str) -> None:
-        log.error("channel can't be heard", conversation=key, channel=channel, error=error)
-        self._conversations.fail(key, "quarantined" if error == QUARANTINED else "error")
-
-    def _on_conversation(self, info: ConversationInfo) -> None:
-        if said := HEARD.get(info.state):
-            log.info(said, conversation_id=info.conversation_id, session_id=info.session_id, reconnects=info.reconnects)
-        self._events.publish("conversation", asdict(info))
-
-    def _on_outcome(self, command: Command, sink: str, outcome: Outcome) -> None:
-        self._events.publish(
-            "command", {"id": command.idempotency_key, "rule": command.rule, "sink": sink, "outcome": outcome}
-        )
+    def _readings(self) -> Iterable[ShardReading]:
+        return self._pool.readings()
 
     def _readiness(self) -> dict[str, bool]:
         return {

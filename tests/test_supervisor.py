@@ -179,6 +179,6 @@ async def test_a_channel_that_cannot_be_heard_ends_its_conversation_and_says_whe
     async with up(options(tmp_path)) as (supervisor, _, _):
         failed = []
         supervisor._conversations.fail = lambda *said: failed.append(said)
-        supervisor._on_channel_failed("a", "external", QUARANTINED)
-        supervisor._on_channel_failed("b", "external", "ShardGivenUp")
+        supervisor._reports.channel_failed("a", "external", QUARANTINED)
+        supervisor._reports.channel_failed("b", "external", "ShardGivenUp")
         assert failed == [("a", "quarantined"), ("b", "error")]
