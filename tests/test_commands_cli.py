@@ -12,7 +12,8 @@ from engine.commands.outbox_rows import STATES
 from engine.commands_cli import _KINDS, Choice
 from engine.options import LogSink
 from engine.state_connection import FILE_NAME, connect
-from tests.support.commands import GateSink, command, deliveries, opened_outbox, until
+from tests.support.commands import GateSink, command, deliveries, opened_outbox
+from tests.support.waiting import until
 
 KEYS = [command(number).idempotency_key for number in range(10)]
 SECRET_WORDS = ("please", "transfer me", "me now")

@@ -7,7 +7,7 @@ import pytest
 
 from engine.admin.limits import Limits
 from tests.support.admin import Admin, running
-from tests.support.commands import until
+from tests.support.waiting import until
 
 QUICK = Limits(head_s=0.3, body_s=0.3, answer_s=0.3, connections=3)
 HEAD = b"POST /v1/conversations HTTP/1.1\r\nHost: localhost\r\n"

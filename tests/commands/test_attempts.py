@@ -5,7 +5,8 @@ import pytest
 from engine.commands import attempts
 from engine.errors import SinkError
 from engine.options import LogSink
-from tests.support.commands import GateSink, Noted, attempted, command, until
+from tests.support.commands import GateSink, Noted, attempted, command
+from tests.support.waiting import until
 
 
 def passing(retry_after_s: float | None = None) -> SinkError:

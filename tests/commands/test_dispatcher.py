@@ -11,7 +11,8 @@ from engine.commands.outbox import Outbox
 from engine.errors import SinkError
 from engine.metrics import Metrics
 from engine.options import LogSink
-from tests.support.commands import GateSink, command, deliveries, hindered, opened_outbox, states, until
+from tests.support.commands import GateSink, command, deliveries, hindered, opened_outbox, states
+from tests.support.waiting import until
 
 
 class Bench:

@@ -13,8 +13,9 @@ from engine.errors import ConfigError
 from engine.options import LogSink
 from engine.state_connection import FILE_NAME, connect
 from engine.state_file import StateFile
-from tests.support.commands import GateSink, command, deliveries, hindered, opened_outbox, states, until
+from tests.support.commands import GateSink, command, deliveries, hindered, opened_outbox, states
 from tests.support.disks import mounted
+from tests.support.waiting import until
 
 HOUR_S = 3600.0
 

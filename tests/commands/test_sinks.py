@@ -16,7 +16,8 @@ from engine.options import (
     TransferSink,
     WebhookSink,
 )
-from tests.support.commands import FakePlatform, command, opened_outbox, receiver, until
+from tests.support.commands import FakePlatform, command, opened_outbox, receiver
+from tests.support.waiting import until
 
 
 def one_of_each(folder, url: str = "http://127.0.0.1:9/hook") -> tuple:

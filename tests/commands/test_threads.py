@@ -5,7 +5,7 @@ import pytest
 
 from engine.commands.threads import Threads
 from engine.errors import SinkError
-from tests.support.commands import until
+from tests.support.waiting import until
 
 
 async def test_a_call_answers_from_another_thread():

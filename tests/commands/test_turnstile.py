@@ -5,7 +5,7 @@ import pytest
 from engine.commands import circuit
 from engine.commands.turnstile import Turnstile
 from engine.errors import SinkError
-from tests.support.commands import until
+from tests.support.waiting import until
 
 PASSING = SinkError("passing", retryable=True)
 FINAL = SinkError("final", retryable=False)

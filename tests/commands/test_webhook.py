@@ -10,7 +10,8 @@ from standardwebhooks import Webhook as IndependentReader
 from standardwebhooks import WebhookVerificationError
 
 from engine.errors import ConfigError
-from tests.support.commands import BASE, answer, attempted, command, receiver, until
+from tests.support.commands import BASE, answer, attempted, command, receiver
+from tests.support.waiting import until
 from tests.support.webhooks import fault_of, sink
 
 SECRET = "whsec_" + base64.b64encode(b"a key of twenty-four bytes").decode()

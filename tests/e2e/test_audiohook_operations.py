@@ -41,7 +41,7 @@ async def test_after_term_sessions_may_end_and_are_turned_out_at_the_deadline(tm
             assert (await deaf.expect("disconnect")).parameters == STOPPING
             assert await deaf.gone(30) == 1001
             assert await it.engine.command.ended(30) == 0
-            await it.engine.command.vanished(5)
+            await it.engine.command.vanished()
     assert_heard(heard_in(hook, stays.conversation_id), phrases_of(1)[:1])
     reasons = {line["session_id"]: line["reason"] for line in it.engine.command.logged("conversation left")}
     assert reasons == {ends.session_id: "ended", stays.session_id: "drained", deaf.session_id: "drained"}

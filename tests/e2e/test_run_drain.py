@@ -40,8 +40,8 @@ async def test_what_is_said_just_before_ctrl_c_is_delivered(tmp_path):
         async with running(environment, tmp_path) as engine:
             await until(lambda: line.at >= MS * end_ms)
             engine.command.send(signal.SIGINT)
-            assert await engine.command.ended(8) == 0
-            await engine.command.vanished(1)
+            assert await engine.command.ended(30) == 0
+            await engine.command.vanished()
         assert_heard(heard_in(hook, "call-1")[-1:], [(phrase, end_ms)])
         assert len({got.headers["webhook-id"] for got in hook.received}) == 1
         (left,) = engine.command.logged("conversation left")
@@ -61,16 +61,16 @@ async def test_after_term_calls_go_on_until_the_deadline_and_no_more_are_taken(t
             begun = loop.time()
             engine.command.send(signal.SIGTERM)
             await engine.ready(503)
-            assert loop.time() - begun < 1
+            assert loop.time() - begun < 5
             _, body = await engine.ask("GET", "/readyz")
             assert body["conditions"]["not_draining"] is False
             status, body = await engine.follow("other")
             assert (status, body["reason"]) == (503, "draining")
             assert (await engine.ask("GET", "/healthz"))[0] == 200
             assert (await engine.comes_to("short", "ended"))["reason"] == "ended"
-            assert await engine.command.ended(12) == 0
+            assert await engine.command.ended(30) == 0
             took_s = loop.time() - begun
-        assert 5 < took_s < 10
+        assert 5 < took_s < 20
         assert_heard(heard_in(hook, "short"), [first])
         assert_heard(heard_in(hook, "long")[:1], [first])
         reasons = {line["conversation_id"]: line["reason"] for line in engine.command.logged("conversation left")}
@@ -158,7 +158,7 @@ async def test_a_webhook_that_stays_down_is_told_and_the_end_does_not_wait_for_i
             await engine.comes_to("call-1", "ended")
             await engine.command.says("Phrase spotted")
             engine.command.send(signal.SIGTERM)
-            assert await engine.command.ended(5) == 0
+            assert await engine.command.ended(30) == 0
             (told,) = engine.command.logged("Commands wait for the next start")
             assert (told["level"], told["deliveries"]) == ("warning", 1)
             assert "hush-hush" not in "\n".join(engine.command.err)

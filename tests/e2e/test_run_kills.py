@@ -54,7 +54,7 @@ async def test_a_killed_process_is_replaced_and_nothing_of_it_is_left(tmp_path, 
         assert (await engine.info(first))["reconnects"] == 0
         await until(lambda: supervisor.num_fds() <= files, 20)
         engine.command.send(signal.SIGINT)
-        assert await engine.command.ended(15) == 0
+        assert await engine.command.ended(30) == 0
         await engine.command.vanished()
     assert shared_memory() <= memory
 
@@ -67,7 +67,7 @@ async def test_a_stop_that_had_to_kill_is_not_said_to_be_orderly(tmp_path):
         for pid in engine.workers:
             psutil.Process(pid).suspend()
         engine.command.send(signal.SIGINT)
-        assert await engine.command.ended(15) == 1
+        assert await engine.command.ended(30) == 1
         assert engine.command.logged("workers killed at the deadline")
         await engine.command.vanished()
 
@@ -126,4 +126,4 @@ async def test_too_few_open_files_refuse_calls_and_harm_nothing_else(tmp_path):
         assert supervisor.num_fds() <= 128
         assert not [line for line in engine.command.events if "Too many open files" in str(line)]
         engine.command.send(signal.SIGINT)
-        assert await engine.command.ended(15) == 0
+        assert await engine.command.ended(30) == 0

@@ -63,7 +63,7 @@ async def test_what_was_committed_is_delivered_after_a_kill_and_once(tmp_path):
             wanted = before + (len(said) if name == "call-1" else 1)
             await until(lambda wanted=wanted: len(kept(folder).get("waiting", ())) >= wanted, 60)
             engine.command.send(signal.SIGKILL)
-            assert await engine.command.ended(5) == -signal.SIGKILL
+            assert await engine.command.ended(30) == -signal.SIGKILL
             await engine.command.vanished()
     committed = kept(folder)["waiting"]
     assert {key.partition("/")[0] for key in committed} == {"call-1", "call-2"}
@@ -87,7 +87,7 @@ async def test_a_transfer_that_was_under_way_at_a_kill_is_unknown_and_not_repeat
             await cloud.arm("api_stall", count=2)
             await until(lambda: "sending" in states(folder), 60)
             engine.command.send(signal.SIGKILL)
-            await engine.command.ended(5)
+            await engine.command.ended(30)
             await engine.command.vanished()
         async with running(cloud.environment | NOBODY, tmp_path, TRANSFER) as engine:
             told = await engine.command.says("Command was not delivered", outcome="unknown")
@@ -178,13 +178,13 @@ async def test_a_second_engine_is_refused_the_folder(tmp_path):
 async def test_a_call_that_ends_the_engine_leaves_what_is_owed_for_the_next_start(tmp_path):
     """An orderly stop with a receiver that is down: it does not wait for it, and the next start delivers."""
     port, folder = free_port(), tmp_path / "var"
-    hook = {"CUELINE_WEBHOOK_URL": f"http://127.0.0.1:{port}/hook", "CUELINE_DRAIN_S": "2"}
+    hook = {"CUELINE_WEBHOOK_URL": f"http://127.0.0.1:{port}/hook", "CUELINE_DRAIN_S": "5"}
     line = Line(recording(1).pcm[: 16 * 8000])
     async with strange_cloud({"call-1": line}) as cloud:
         async with running(cloud.environment | KEYWORDS | hook, tmp_path) as engine:
             await engine.command.says("Phrase spotted")
             engine.command.send(signal.SIGTERM)
-            assert await engine.command.ended(8) == 0
+            assert await engine.command.ended(30) == 0
             (told,) = engine.command.logged("Commands wait for the next start")
             assert (told["level"], told["deliveries"]) == ("warning", 1)
         async with receiver(port=port) as there:

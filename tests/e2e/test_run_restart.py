@@ -14,7 +14,7 @@ STEADY, ENDING, SILENT = 1, 2, 3
 
 async def died(engine):
     engine.command.send(signal.SIGKILL)
-    assert await engine.command.ended(5) == -signal.SIGKILL
+    assert await engine.command.ended(30) == -signal.SIGKILL
     await engine.command.vanished()
 
 
@@ -75,11 +75,11 @@ async def test_term_keeps_what_it_cuts_off_for_the_next_engine_and_ctrl_c_forget
             (cloud.follow(1), signal.SIGINT, True),
             (again, signal.SIGTERM, False),
         ):
-            async with running(environment | {"CUELINE_DRAIN_S": "2"}, tmp_path, QUICK) as engine:
+            async with running(environment | {"CUELINE_DRAIN_S": "5"}, tmp_path, QUICK) as engine:
                 taken_up = engine.command.logged("conversations of an earlier engine are taken up again")
                 assert bool(taken_up) == resumed
                 if environment is not again:
                     await engine.comes_to(name, "listening")
                     assert not engine.command.logged("conversation refused")
                 engine.command.send(number)
-                assert await engine.command.ended(12) == 0
+                assert await engine.command.ended(30) == 0

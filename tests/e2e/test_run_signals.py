@@ -19,7 +19,7 @@ MOMENTS_MS = (0, 50, 150, 300, 600, 1000, 1500, 2500)
 WAYS = ((signal.SIGTERM,), (signal.SIGINT,), (signal.SIGTERM, signal.SIGINT))
 PYTHON_STARTS_MS = 300  # until then our first line may not have been reached
 UNMEASURED = {"COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}  # coverage's start-up swallows a Ctrl-C
-DEADLINE_S = 12.0  # from the signal to the end, on a busy machine; what drains has two seconds
+DEADLINE_S = 30.0  # from the signal to the end, on a busy machine; what drains has two seconds
 
 
 def lines(count):
@@ -66,8 +66,8 @@ async def test_nothing_outlives_a_killed_supervisor(tmp_path):
         await engine.comes_to("call-1", "listening")
         assert len(alive(engine.command.mark)) >= 4  # supervisor, platform process, fork server, workers
         engine.command.send(signal.SIGKILL)
-        assert await engine.command.ended(5) == -signal.SIGKILL
-        await engine.command.vanished(5)
+        assert await engine.command.ended(30) == -signal.SIGKILL
+        await engine.command.vanished()
     assert shared_memory() <= before
 
 

@@ -15,7 +15,8 @@ import uvloop
 from engine.errors import PlatformError
 from engine.genesys.platform import PlatformClient
 from engine.genesys.platform_messages import TransferTarget
-from tests.support.loopback_platform import LOGIN, LOOK_UP, STALL, LoopbackPlatform, Reply, genesys_options, until
+from tests.support.loopback_platform import LOGIN, LOOK_UP, STALL, LoopbackPlatform, Reply, genesys_options
+from tests.support.waiting import until
 
 QUEUE = TransferTarget("queue", "queue-7")
 REPLACE = "/api/v2/conversations/conv-1/participants/p-agent/replace/queue"

@@ -133,7 +133,7 @@ async def test_a_read_that_never_ends_is_given_up(cloud, connect, trouble):
     began_s = time.monotonic()
     error = await failure(client.check("conv-1"))
     assert "no complete answer in time" in str(error)
-    assert time.monotonic() - began_s < 3
+    assert time.monotonic() - began_s < 20
 
 
 async def test_a_host_that_nobody_listens_on(cloud, connect):

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from engine.errors import PlatformError
 from engine.genesys.platform_link import PlatformLink
 from engine.genesys.platform_messages import Configure, GetToken, TokenRenewed
-from tests.support.loopback_platform import until
+from tests.support.waiting import until
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_does_not_wait_longer_than_the_budget_affords():
     began_s = time.monotonic()
     with pytest.raises(PlatformError):
         repeat(script, may_repeat_read, budget(1.05))
-    assert (script.calls, time.monotonic() - began_s < 0.5) == (1, True)
+    assert (script.calls, time.monotonic() - began_s < 0.9) == (1, True)
 
 
 def test_the_last_error_stands_when_the_budget_ends_while_it_waits():

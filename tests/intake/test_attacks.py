@@ -11,7 +11,8 @@ from engine.intake.realtime_client import RealtimeConversation
 from engine.intake.retry_budget import RetryBudget
 from engine.metrics import Metrics
 from tests.support.raw_peer import RawPeer, answer_to, more, text
-from tests.support.realtime import FakePlatform, FakeShards, options, until
+from tests.support.realtime import FakePlatform, FakeShards, options
+from tests.support.waiting import until
 
 MOST = 256 << 20  # what an attacker would send
 READ = 24 << 20  # is read of it at most: 51 unreadable messages, what comes late, and what the kernel has taken

@@ -6,7 +6,7 @@ from engine.intake import audiohook_terms, audiohook_transcripts
 from engine.simulator.audiohook import AudioHookClient
 from engine.speech.events import SpokenWord, Transcribed
 from tests.support.audiohook_intake import intake
-from tests.support.realtime import until
+from tests.support.waiting import until
 
 SPOKEN = Transcribed(
     True, 200, 900, "stop recording", (SpokenWord("stop", 300, 500, 0.9), SpokenWord("recording", 500, 900, 0.8))

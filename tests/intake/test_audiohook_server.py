@@ -14,7 +14,8 @@ from engine.metrics import Metrics
 from engine.options import AudioHookKey, AudioHookOptions
 from engine.simulator.audiohook import GoneError, UpgradeFailedError
 from tests.support.audiohook_intake import intake
-from tests.support.realtime import FakeShards, until
+from tests.support.realtime import FakeShards
+from tests.support.waiting import until
 
 
 async def status_of(server, **changes) -> int | None:

@@ -12,7 +12,8 @@ from websockets.uri import parse_uri
 from engine.intake.direct_connection import MAX_BYTES, MAX_WAITING, DirectConnection
 from engine.intake.realtime_socket import NO_CLOSE, TOO_LARGE, RealtimeSocket, SocketClosedError
 from tests.support.raw_peer import RawPeer, answer_to, binary, close, more, ping, pong, raw_server, text
-from tests.support.realtime import options, until
+from tests.support.realtime import options
+from tests.support.waiting import until
 
 
 async def receive(socket: RealtimeSocket, count: int) -> list[bytes]:

@@ -14,7 +14,8 @@ from engine.intake.registry import Conversations
 from engine.metrics import Metrics
 from engine.state_connection import FILE_NAME, connect
 from engine.state_file import StateFile
-from tests.support.realtime import FakeShards, until
+from tests.support.realtime import FakeShards
+from tests.support.waiting import until
 
 PLACE = Past(4000, Moment(1_000.5, 20.25, "boot"))
 

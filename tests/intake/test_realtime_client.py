@@ -25,8 +25,8 @@ from tests.support.realtime import (
     realtime_server,
     refuse,
     stall,
-    until,
 )
+from tests.support.waiting import until
 
 
 def no_jitter() -> float:

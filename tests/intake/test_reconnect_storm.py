@@ -9,7 +9,8 @@ from engine.intake.conversation import Conversation
 from engine.intake.realtime_client import RealtimeConversation
 from engine.intake.retry_budget import RetryBudget
 from engine.metrics import Metrics
-from tests.support.realtime import ENDED, LIVE, FakePlatform, FakeShards, Peer, options, realtime_server, until
+from tests.support.realtime import ENDED, LIVE, FakePlatform, FakeShards, Peer, options, realtime_server
+from tests.support.waiting import until
 
 CALLS = 300
 PER_S = 60.0

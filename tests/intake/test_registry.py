@@ -14,7 +14,8 @@ from engine.intake.past import Past
 from engine.intake.ports import Lease
 from engine.intake.registry import Conversations
 from engine.metrics import Metrics
-from tests.support.realtime import FakeShards, until
+from tests.support.realtime import FakeShards
+from tests.support.waiting import until
 
 
 class Followers:

@@ -8,7 +8,8 @@ from engine.audio.ulaw import SAMPLES
 from engine.intake.conversation import Conversation
 from engine.intake.session_audio import BACKLOG_S, LATE_S, Pump, SessionAudio
 from engine.metrics import Metrics
-from tests.support.realtime import FakeFeed, until
+from tests.support.realtime import FakeFeed
+from tests.support.waiting import until
 
 SECOND = 8000  # samples
 SILENCE = b"\xff\xff"  # one sample of both channels

@@ -13,7 +13,8 @@ import pytest
 import typer
 
 from engine.simulator.options import SPEECH_DIR, conversation_id
-from tests.support.simulated import noise_wav, until
+from tests.support.simulated import noise_wav
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[2]
 START = "import typer; from engine.simulator.cli import simulate; typer.run(simulate)"

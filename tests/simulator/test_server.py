@@ -6,7 +6,8 @@ import pytest
 from engine.errors import AudioFileError, ConfigError
 from engine.simulator.options import DeliveryOptions, conversation_id
 from engine.simulator.server import Simulator
-from tests.support.simulated import FIRST, heard_of, noise_wav, options, platform, until
+from tests.support.simulated import FIRST, heard_of, noise_wav, options, platform
+from tests.support.waiting import until
 
 
 @pytest.fixture

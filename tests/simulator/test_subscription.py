@@ -5,7 +5,8 @@ import pytest
 from engine.simulator import subscription
 from engine.simulator.options import DeliveryOptions
 from engine.simulator.server import Simulator
-from tests.support.simulated import FAST, FIRST, heard_of, noise_wav, options, subscribed, until
+from tests.support.simulated import FAST, FIRST, heard_of, noise_wav, options, subscribed
+from tests.support.waiting import until
 
 MS_400 = 20  # messages in 400 ms
 

@@ -9,7 +9,7 @@ from engine.simulator.delivery import Track
 from engine.simulator.options import CallOptions, DeliveryOptions
 from engine.simulator.playback import Playback
 from engine.simulator.ticker import Ticker
-from tests.support.simulated import until
+from tests.support.waiting import until
 
 MS = 1_000_000
 

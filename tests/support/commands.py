@@ -234,10 +234,3 @@ class FakePlatform:
             await asyncio.Event().wait()
         if self._faults:
             raise self._faults.pop(0)
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 5.0) -> None:
-    """Wait for a condition that the loop's own progress brings about."""
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.001)

@@ -123,7 +123,7 @@ class Command:
     async def stop(self) -> int:
         """Stop it without waiting for calls: Ctrl-C, if it runs still; nothing of it is left then."""
         self.send(signal.SIGINT)
-        code = await self.ended(15)
+        code = await self.ended(60)
         await self.vanished()
         return code
 

@@ -8,7 +8,6 @@ import asyncio
 import json
 import ssl
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from engine.options import GenesysOptions
@@ -156,13 +155,6 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
     method, path, _ = first.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     return Request(method, path, headers, await reader.readexactly(int(headers.get("content-length", 0))))
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    """Wait for a condition that no event announces."""
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def genesys_options(cloud: LoopbackPlatform, **changed: object) -> GenesysOptions:

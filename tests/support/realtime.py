@@ -31,13 +31,6 @@ quiet = logging.getLogger("tests.realtime")
 quiet.setLevel(logging.CRITICAL + 1)
 
 
-async def until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
-    """Wait until a condition holds; TimeoutError if it never does."""
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.002)
-
-
 class Peer:
     """The server's end of one connection, as a script sees it."""
 

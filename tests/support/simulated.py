@@ -5,7 +5,7 @@ import base64
 import json
 import random
 import wave
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,13 +36,6 @@ def options(wav: Path, calls: int = 1, **settings: Any) -> SimulatorOptions:
     played = tuple(CallOptions(conversation_id=conversation_id(number), wav=wav) for number in range(calls))
     fixed = {"port": 0, "calls": played, "delivery": FAST, "stall_s": 0.05}
     return SimulatorOptions.model_validate(fixed | settings)
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    """Return as soon as the condition holds."""
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 async def login(simulator: Simulator, secret: str | None = None, grant: str = "client_credentials") -> Any:

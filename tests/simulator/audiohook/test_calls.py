@@ -10,7 +10,8 @@ from engine.simulator.audiohook.recordings import read_ulaw
 from engine.simulator.options import Said, conversation_id
 from tests.support.audiohook_server import LoopbackServer, serving
 from tests.support.certificates import make_certificates, needs_openssl
-from tests.support.simulated import noise_wav, until
+from tests.support.simulated import noise_wav
+from tests.support.waiting import until
 
 FIRST = conversation_id(0)
 

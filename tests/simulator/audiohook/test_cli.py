@@ -10,7 +10,8 @@ import pytest
 
 from engine.simulator.audiohook import FAULTS
 from tests.support.audiohook_server import LoopbackServer, serving
-from tests.support.simulated import noise_wav, until
+from tests.support.simulated import noise_wav
+from tests.support.waiting import until
 
 ROOT = Path(__file__).parents[3]
 

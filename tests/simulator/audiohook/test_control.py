@@ -5,7 +5,8 @@ from engine.errors import ConfigError
 from engine.simulator.audiohook import AudioHookCalls, HookOptions, calls_of_wavs
 from engine.simulator.options import conversation_id
 from tests.support.audiohook_server import LoopbackServer, serving
-from tests.support.simulated import noise_wav, until
+from tests.support.simulated import noise_wav
+from tests.support.waiting import until
 
 FIRST, SECOND = conversation_id(0), conversation_id(1)
 

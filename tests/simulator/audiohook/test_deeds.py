@@ -7,7 +7,8 @@ from engine.simulator.audiohook import AudioHookCalls, HookOptions, calls_of_wav
 from engine.simulator.audiohook.control import DEEDS
 from engine.simulator.options import conversation_id
 from tests.support.audiohook_server import LoopbackServer, serving
-from tests.support.simulated import noise_wav, until
+from tests.support.simulated import noise_wav
+from tests.support.waiting import until
 
 NUMBER = 7
 SECOND_BYTES = 16_000  # two channels of µ-law

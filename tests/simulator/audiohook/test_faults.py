@@ -6,7 +6,7 @@ from engine.errors import ConfigError
 from engine.simulator.audiohook import FAULTS, HookOptions, run_fault
 from engine.simulator.audiohook.faults import check_fault
 from tests.support.audiohook_server import LoopbackServer, serving
-from tests.support.simulated import until
+from tests.support.waiting import until
 
 SECRET = "c2VjcmV0"
 
