@@ -14,7 +14,7 @@ SOURCE ?= realtime
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types cover bench bench-capacity bench-sources bench-compare bench-gate bench-rebase fuzz fuzz-short \
-	chaos chaos-short soak overload lock clean
+	docs chaos chaos-short soak overload lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -88,6 +88,9 @@ soak: $(READY) ## steady load for MINUTES, at CALLS or 70 % of bench/capacity.js
 
 overload: $(READY) ## one and a half times what the machine holds: refusals at once, admitted calls unharmed; 90 seconds
 	@$(BIN)/python -m tests.chaos.overload $(if $(SOURCE),--source $(SOURCE)) $(if $(CALLS),--calls $(CALLS))
+
+docs: $(READY) ## docs/configuration.md, metrics.md and logs.md anew, from the source; a test fails where one is stale
+	@$(BIN)/python -m tools.reference
 
 lock: $(READY) ## make requirements.lock anew from pyproject.toml
 	@$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \

@@ -11,12 +11,17 @@ class AudioHookMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._refused = Counter(
             "cueline_audiohook_connections_refused",
-            "AudioHook connections that were refused.",
+            "AudioHook connections that were refused before or during the upgrade: keys and signatures, path, address, "
+            "connections, half_open; no_upgrade: nothing that could be answered came in time.",
             ["reason"],
             registry=registry,
         )
         self._faults = Counter(
-            "cueline_audiohook_faults", "AudioHook sessions that broke the protocol.", ["fault"], registry=registry
+            "cueline_audiohook_faults",
+            "AudioHook sessions that broke the protocol, by how; websocket: below it; peer: Genesys reported an error; gone, "
+            "silent, no_open, no_close, lingered, not_reading: the peer was lost.",
+            ["fault"],
+            registry=registry,
         )
         self._probes = Counter("cueline_audiohook_probes", "AudioHook connection probes answered.", registry=registry)
         self._sockets = Gauge(

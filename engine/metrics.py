@@ -22,6 +22,17 @@ LIVE_STATES: tuple[ConversationState, ...] = ("checking", "connecting", "listeni
 Outcome = Literal["delivered", "failed", "refused", "unknown"]
 AdminRefusal = Literal["unauthorized", "host", "cross_site", "connections", "timeout"]
 
+# Help that says what the values of a label mean.
+NOT_TAKEN = "Conversations not taken: capacity, credentials (none are set), duplicate, draining, invalid, quarantined."
+ADMIN_REFUSED = (
+    "Requests to the admin API that were refused: unauthorized is no or a wrong token, host and cross_site a browser led "
+    "here, connections more than 128 at once."
+)
+COMMANDS = (
+    "Commands by sink and outcome: failed is a dead letter, refused a full outbox, unknown a transfer, disconnect or Python "
+    "call without an answer."
+)
+
 
 class Metrics:
     """The supervisor's record of everything. One instance per engine, with its own registry."""
@@ -37,26 +48,24 @@ class Metrics:
         self._ended = self._counter(
             "cueline_conversations_ended", "Conversations that left, by how.", ["source", "reason"]
         )
-        self._refused = self._counter("cueline_conversations_refused", "Conversations not taken.", ["reason"])
+        self._refused = self._counter("cueline_conversations_refused", NOT_TAKEN, ["reason"])
         self._reconnects = self._counter("cueline_reconnects", "Sockets opened again.", ["reason"])
         self._waiting = self._gauge(
             "cueline_reconnects_waiting", "Conversations that wait for their turn to reconnect.", []
         )
         self._ignored = self._counter(
-            "cueline_messages_ignored", "Messages of a peer that were not understood.", ["reason"]
+            "cueline_messages_ignored", "A peer's messages that were not understood.", ["reason"]
         )
         self._gaps = self._counter("cueline_audio_gap_seconds", "Audio missed while a socket was down.", [])
         self._events_lost = self._counter(
             "cueline_events_lost", "Events that a slow reader of GET /v1/events missed.", []
         )
-        self._admin_refused = self._counter(
-            "cueline_admin_requests_refused", "Requests to the admin API that were refused.", ["reason"]
-        )
+        self._admin_refused = self._counter("cueline_admin_requests_refused", ADMIN_REFUSED, ["reason"])
         for reason in get_args(AdminRefusal):
             self._admin_refused.labels(reason)
         self.audiohook = AudioHookMetrics(self.registry)
         self._spotted = self._counter("cueline_phrases_spotted", "Phrases spotted, repeats left out.", ["rule"])
-        self._commands = self._counter("cueline_commands", "Commands by sink and outcome.", ["sink", "outcome"])
+        self._commands = self._counter("cueline_commands", COMMANDS, ["sink", "outcome"])
         self._spot_latency = Histogram(
             "cueline_spot_latency_seconds",
             "End of the phrase to the command handed to its sink.",

@@ -53,9 +53,16 @@ class ShardCollector(Collector):
             "cueline_shard_utilization_ratio", "Share of time in which the work loop was busy.", labels=["shard"]
         )
         left = GaugeMetricFamily(
-            "cueline_capacity_left_ratio", "Share of shards.max_utilization that no call has.", labels=["shard"]
+            "cueline_capacity_left_ratio",
+            "Share of shards.max_utilization that no call has; 0 refuses calls.",
+            labels=["shard"],
         )
-        dropped = CounterMetricFamily("cueline_frames_dropped", "Frames lost on the way.", labels=["shard", "reason"])
+        dropped = CounterMetricFamily(
+            "cueline_frames_dropped",
+            "Frames lost on the way: ring_full, skipped (a shard that was 3 s behind went on with the newest, or a ring was "
+            "overwritten before a replay), vad_error.",
+            labels=["shard", "reason"],
+        )
         audio = CounterMetricFamily("cueline_audio_seconds", "Audio by the VAD's verdict.", labels=["shard", "kind"])
         recognizers = GaugeMetricFamily("cueline_recognizers", "Recognizers alive.", labels=["shard"])
         restarts = CounterMetricFamily(

@@ -206,7 +206,7 @@ def test_an_exposition_does_not_change_what_it_tells():
 
 
 @pytest.mark.parametrize("name", INTERFACE)
-def test_every_name_of_the_interface_is_in_the_readme(name):
+def test_every_name_of_the_interface_is_in_the_reference(name):
     kind, _ = INTERFACE[name]
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
-    assert f"`{name}{'_total' if kind == 'counter' else ''}" in readme
+    reference = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text()
+    assert f"| `{name}{'_total' if kind == 'counter' else ''}` | {kind} |" in reference

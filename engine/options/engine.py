@@ -30,13 +30,15 @@ class ShardOptions(Options):
     restart_limit: int = Field(
         5, ge=0, description="Restarts of one shard within restart_window_s before it is given up for that long."
     )
-    restart_window_s: Positive = Field(60.0)
+    restart_window_s: Positive = Field(
+        60.0, description="The time in which restarts are counted, and for which a shard given up is left alone."
+    )
 
 
 class AdminOptions(Options):
     """Where metrics, health and the control API listen, and who may use them."""
 
-    host: str = Field("127.0.0.1", min_length=1)
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; beyond this machine with a token.")
     port: int = Field(8080, ge=0, le=65_535, description="0 picks a free port (printed at start).")
     token: SecretStr | None = Field(
         None, min_length=16, description="What `Authorization: Bearer` has to carry: at least 16 characters."
@@ -93,9 +95,12 @@ class EngineOptions(Options):
     admin: AdminOptions
     outbox: OutboxOptions = OutboxOptions()
     audiohook: AudioHookOptions = AudioHookOptions()
-    state_dir: Path = Path("var")
+    state_dir: Path = Field(
+        Path("var"),
+        description="Undelivered commands, followed calls, pulled models: one engine's own folder, on a local disk.",
+    )
     drain_s: float = Field(8.0, ge=0, le=3600, description="From SIGTERM to the end, at most.")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 
     @property
     def heard_channels(self) -> frozenset[Channel]:

@@ -11,10 +11,10 @@ class GenesysOptions(Options):
     client_id: str | None = Field(None, min_length=1, description="OAuth client id (client credentials grant).")
     client_secret: SecretStr | None = Field(None, min_length=1, description="OAuth client secret.")
     region: str = Field("mypurecloud.com", description="Region's domain.")
-    login_url: HttpUrl = Field(description="OAuth server; default https://login.<region>.")
-    api_url: HttpUrl = Field(description="Platform API; default https://api.<region>.")
+    login_url: HttpUrl = Field(description="OAuth server; default `https://login.<region>`.")
+    api_url: HttpUrl = Field(description="Platform API; default `https://api.<region>`.")
     realtime_url: SocketUrl = Field(
-        description="Real-time socket; default wss://api.<region>/api/v2/interactions/realtime."
+        description="Real-time socket; default `wss://api.<region>/api/v2/interactions/realtime`."
     )
     conversation_ids: tuple[ConversationId, ...] = Field((), description="Conversations to follow from the start.")
     connect_timeout_s: Positive = Field(10.0, description="Limit for the socket's opening and for each answer on it.")

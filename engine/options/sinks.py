@@ -13,7 +13,7 @@ DEADLINE_S = 60.0
 class SinkBase(Options):
     """What all sinks share."""
 
-    name: Name
+    name: Name = Field(description="Unique; what rules call it, and a metric's label.")
     concurrency: int = Field(4, ge=1, le=64, description="Attempts at once.")
     timeout_s: Positive = Field(5.0, description="Limit for one attempt.")
     deadline_s: Positive = Field(DEADLINE_S, description="Limit for all of a delivery, from the phrase on.")
@@ -22,21 +22,21 @@ class SinkBase(Options):
 class LogSink(SinkBase):
     """A line in the log, without the words that were said."""
 
-    type: Literal["log"] = "log"
+    type: Literal["log"] = Field("log", description="The kind of sink.")
 
 
 class FileSink(SinkBase):
     """JSON lines in a file; the same body as the webhook's."""
 
-    type: Literal["file"] = "file"
-    path: Path
+    type: Literal["file"] = Field("file", description="The kind of sink.")
+    path: Path = Field(description="The file; it and its folder are made. It may be rotated.")
 
 
 class WebhookSink(SinkBase):
     """HTTP POST of a CloudEvent, signed as Standard Webhooks do when a secret is set."""
 
-    type: Literal["webhook"] = "webhook"
-    url: HttpUrl
+    type: Literal["webhook"] = Field("webhook", description="The kind of sink.")
+    url: HttpUrl = Field(description="Where to; https beyond this machine, since the body says what was heard.")
     secret: SecretStr | None = Field(None, description="`whsec_` + base64 (or plain text) signing key.")
     allow_addresses: tuple[IPvAnyNetwork, ...] = Field(
         (), description="Networks that may be sent to although they are link-local, metadata, multicast or reserved."
@@ -49,10 +49,10 @@ Target = Literal["customer", "agent"]
 class TransferSink(SinkBase):
     """Blind transfer of the call: exactly one of queue_id, user_id, address."""
 
-    type: Literal["genesys.transfer"] = "genesys.transfer"
-    queue_id: str | None = None
-    user_id: str | None = None
-    address: str | None = None
+    type: Literal["genesys.transfer"] = Field("genesys.transfer", description="The kind of sink.")
+    queue_id: str | None = Field(None, description="To a queue, by its id.")
+    user_id: str | None = Field(None, description="To an agent, by the user's id.")
+    address: str | None = Field(None, description="To a number or SIP address.")
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
@@ -64,23 +64,28 @@ class TransferSink(SinkBase):
 class DisconnectSink(SinkBase):
     """Hang up one participant."""
 
-    type: Literal["genesys.disconnect"] = "genesys.disconnect"
-    participant: Target = "customer"
+    type: Literal["genesys.disconnect"] = Field("genesys.disconnect", description="The kind of sink.")
+    participant: Target = Field("customer", description="Who is hung up.")
 
 
 class AttributesSink(SinkBase):
     """Set participant attributes; `{phrase}`, `{rule}`, `{spotted_at}` in values are filled in."""
 
-    type: Literal["genesys.attributes"] = "genesys.attributes"
-    participant: Target = "customer"
-    attributes: dict[str, str] = Field(min_length=1)
+    type: Literal["genesys.attributes"] = Field("genesys.attributes", description="The kind of sink.")
+    participant: Target = Field("customer", description="Whose attributes.")
+    attributes: dict[str, str] = Field(
+        min_length=1, description="Names and values; `{phrase}`, `{rule}`, `{spotted_at}` in a value are filled in."
+    )
 
 
 class PythonSink(SinkBase):
     """Call `module:callable(body: dict) -> None` in a thread."""
 
-    type: Literal["python"] = "python"
-    entry_point: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
+    type: Literal["python"] = Field("python", description="The kind of sink.")
+    entry_point: str = Field(
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$",
+        description="`module:callable`; gets the webhook's body, once for each command.",
+    )
 
 
 SinkOptions = Annotated[
