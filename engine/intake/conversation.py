@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from engine.intake.clocks import moment_now, utc_now
-from engine.intake.past import Moment, Past
+from engine.intake.past import Moment, Past, elapsed_s
 from engine.metrics import ConversationState, Metrics, Source
 
 AUDIO_BYTES_PER_MS = 16  # 8 kHz, 16 bits, mono
@@ -115,6 +115,8 @@ class Conversation:
         self._now = now
         self._moment = moment
         self._since = now()
+        self._taken = moment()
+        self.lasted_s = 0.0  # from being taken to having left
         self._reason: EndReason | None = None
         self._message: str | None = None
         self._audio_bytes = 0
@@ -171,6 +173,7 @@ class Conversation:
         """Leave, for good. ValueError where it has left before."""
         self._reason, self._message = reason, message
         self.move(END_REASONS[reason])
+        self.lasted_s = elapsed_s(self._taken, self._moment())
         self._metrics.conversation_ended(self.source, reason)
 
     def audio_begins(self) -> int:

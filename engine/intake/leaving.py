@@ -1,8 +1,16 @@
-"""What is said of a conversation that leaves."""
+"""What is said of a conversation that leaves: one line in the log, with its figures.
+
+What it brought may still be heard after it has left, so the line waits for that, within a limit: then its phrases are counted.
+"""
+
+import asyncio
 
 import structlog
 
-from engine.intake.conversation import ConversationInfo, EndReason
+from engine.intake.conversation import Conversation, EndReason
+from engine.intake.ports import Lease
+
+LAST_AUDIO_S = 30.0  # the line waits no longer for what is in the rings
 
 # Why a conversation left that did not say so itself.
 SENTENCES: dict[EndReason, str] = {
@@ -15,8 +23,28 @@ SENTENCES: dict[EndReason, str] = {
 log = structlog.get_logger(__name__)
 
 
-def log_leaving(info: ConversationInfo) -> None:
-    """One line for each, at its end."""
+class Farewells:
+    """Says one line for each conversation."""
+
+    def __init__(self) -> None:
+        self._waiting: set[asyncio.Task[None]] = set()
+
+    def say(self, conversation: Conversation, lease: Lease) -> None:
+        """Once all of its audio was heard, or will not be; it has left, and its lease is released."""
+        task = asyncio.get_running_loop().create_task(_say(conversation, lease), name=f"farewell {conversation.key}")
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+
+async def _say(conversation: Conversation, lease: Lease) -> None:
+    try:
+        await lease.heard(LAST_AUDIO_S)
+    finally:  # also where the engine ends first
+        _log(conversation, lease)
+
+
+def _log(conversation: Conversation, lease: Lease) -> None:
+    info = conversation.info
     write = log.warning if info.state == "failed" else log.info
     write(
         "conversation left",
@@ -24,6 +52,9 @@ def log_leaving(info: ConversationInfo) -> None:
         session_id=info.session_id,
         reason=info.reason,
         message=info.message,
+        source=info.source,
+        duration_s=round(conversation.lasted_s, 3),
+        phrases=lease.phrases,
         audio_ms=info.audio_ms,
         gap_ms=info.gap_ms,
         reconnects=info.reconnects,

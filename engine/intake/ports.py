@@ -42,6 +42,11 @@ class Feed(Protocol):
 class Lease(Protocol):
     """A conversation's right to its rings."""
 
+    @property
+    def phrases(self) -> int:
+        """Phrases spotted on it so far; what was told again after a worker's death counts once."""
+        ...
+
     async def heard(self, timeout_s: float) -> bool:
         """Once released: wait until what is in the rings was heard to its end, or so long."""
         ...

@@ -19,7 +19,7 @@ from engine.errors import RefusedError
 from engine.intake.clocks import moment_now
 from engine.intake.conversation import Conversation, ConversationInfo, EndReason, OnChange
 from engine.intake.followed import Followed, Known
-from engine.intake.leaving import SENTENCES, log_leaving
+from engine.intake.leaving import SENTENCES, Farewells
 from engine.intake.ports import Lease, Opening, Shards
 from engine.metrics import Metrics
 from engine.open_files import OpenFiles
@@ -60,6 +60,7 @@ class Conversations:
         self._on_change = on_change
         self._files = files
         self._close_timeout_s = close_timeout_s
+        self._farewells = Farewells()
         self._live: dict[str, Conversation] = {}
         self._left: dict[str, Conversation] = {}  # in the order of leaving
         self._tasks: dict[str, asyncio.Task[None]] = {}  # one for each that is live
@@ -234,7 +235,7 @@ class Conversations:
         self._left[key] = conversation
         if len(self._left) > KEPT:
             del self._left[next(iter(self._left))]
-        log_leaving(conversation.info)
+        self._farewells.say(conversation, lease)
 
     def _remember(self, conversation: Conversation) -> None:
         """Keep one of ours on record where only a stop has cut it off; forget it where it is over."""

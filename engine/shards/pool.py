@@ -231,8 +231,9 @@ class Pool:
     def _receive(self, message: object) -> None:
         match message:
             case Spotted(number, event):
-                lease = self._leases.get(number)
-                if lease and self._fired.note(number, event):
+                held, lease = self._held.get(number), self._leases.get(number)
+                if lease and held and self._fired.note(number, event):
+                    held.whole.phrases += 1
                     self._on_spotted(lease.conversation_id, lease.channel, event)
             case TranscriptHeard(number, transcript):
                 held, lease = self._held.get(number), self._leases.get(number)

@@ -16,6 +16,7 @@ class PoolLease:
         self._unheard = set(feeds)
         self._whole = True
         self._over = asyncio.Event()
+        self.phrases = 0  # spotted, repeats left out; the pool counts them
 
     def feed(self, channel: Channel) -> RingFeed:
         """The way in for one channel."""

@@ -132,7 +132,7 @@ async def test_wrong_credentials_fail_the_conversation_not_the_engine(tmp_path):
                 info = await engine.comes_to(name, "failed")
                 assert info["reason"] == "unauthorized"
                 assert "GENESYS_CLIENT_ID" in info["message"]
-            (line,) = engine.command.logged("conversation left", conversation_id="a")
+            line = await engine.command.says("conversation left", conversation_id="a")
             assert (line["level"], line["message"]) == ("warning", info["message"])
             assert (await engine.ask("GET", "/readyz"))[0] == 200
             assert "s3cret-but-wrong" not in "\n".join(engine.command.err)

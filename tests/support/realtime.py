@@ -232,6 +232,7 @@ class FakeLease:
     key: str = ""
     continues: tuple[str, ...] = ()
     on_transcript: OnTranscript | None = None
+    phrases: int = 0
 
     def feed(self, channel: Channel) -> FakeFeed:
         assert not self.released
