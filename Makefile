@@ -14,7 +14,7 @@ SOURCE ?= realtime
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types cover bench bench-capacity bench-sources bench-compare bench-gate bench-rebase fuzz fuzz-short \
-	docs chaos chaos-short soak overload lock clean
+	docs chaos chaos-short soak overload lock clean validate
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -35,11 +35,14 @@ demo: $(READY) ## a local Genesys Cloud, the engine, real speech: see phrases be
 test: $(READY) ## the tests
 	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile
 
-check: lint types cover ## everything that has to pass before a commit; CI runs this
+check: lint types validate cover ## everything that has to pass before a commit; CI runs this
 
 lint: $(READY) ## form and mistakes
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+
+validate: $(READY) ## what lies in deploy/: hadolint, schemas of Compose and Kubernetes, systemd-analyze
+	@$(BIN)/python tools/validate_deploy.py
 
 types: $(READY) ## mypy, strict
 	@$(BIN)/mypy

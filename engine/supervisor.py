@@ -31,6 +31,7 @@ from engine.intake.realtime_client import RealtimeConversation
 from engine.intake.registry import Conversations
 from engine.intake.retry_budget import RetryBudget
 from engine.metrics import Metrics
+from engine.notify import Notifier
 from engine.open_files import raise_limit
 from engine.options import EngineOptions
 from engine.reports import Reports
@@ -43,6 +44,7 @@ CLOSING_SHARE = 0.4  # of the drain time is kept for rings, workers and commands
 WORKERS_SHARE = 0.5  # of what is left once the calls are gone is kept for workers and commands
 MIN_CLOSING_S = 2.0
 MIN_WORKERS_S = 0.5
+STOP_MARGIN_S = 10.0  # from the deadline to the end of the process, at most
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +54,7 @@ class Supervisor:
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
+        self._notifier = Notifier()
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -101,12 +104,15 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._on_signal, number)
         async with AsyncExitStack() as stack:
+            alive = self._loop.create_task(self._notifier.keep_alive(self._status))
+            stack.callback(alive.cancel)  # the last to go
             self._starting = self._loop.create_task(self._start(stack))
             try:
                 await self._starting
             except asyncio.CancelledError:
                 log.info("stopped while starting")
                 return True
+            self._notifier.ready(self._status())
             await self._stop.wait()
             await self._drain()
         orderly = self._orderly and not self._conversations.stuck
@@ -177,6 +183,16 @@ class Supervisor:
             "state_writable": self._state is not None and self._state.trouble is None,
         }
 
+    def _status(self) -> str:
+        """One line for `systemctl status`."""
+        if self._stop.is_set():
+            return f"stopping, {self._conversations.live} conversations"
+        if not self._model_loaded:
+            return "starting"
+        missing = [name for name, holds in self._readiness().items() if not holds]
+        said = f"not ready ({', '.join(missing)})" if missing else "ready"
+        return f"{said}, {self._conversations.live} conversations"
+
     # stop
 
     def _on_signal(self, number: signal.Signals) -> None:
@@ -191,6 +207,7 @@ class Supervisor:
         log.info("stopping", signal=number.name, grace_s=grace_s)
         self._deadline = self._loop.time() + max(grace_s, MIN_CLOSING_S)
         self._call_deadline = self._loop.time() + grace_s * (1 - CLOSING_SHARE)
+        self._notifier.stopping(self._status(), self._deadline - self._loop.time() + STOP_MARGIN_S)
         if self._starting and not self._starting.done():
             self._starting.cancel()  # once: a second time would cut off its own cleaning up
 

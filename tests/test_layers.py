@@ -26,7 +26,7 @@ LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"config", "intake", "shards", "commands", "admin", "model_store", "simulator"}),
     frozenset({"metrics", "model_manifest", "model_fetch", "model_archive"}),
     frozenset({"speech", "genesys"}),
-    frozenset({"audio", "packets", "logs", "cgroup", "state_file", "open_files", "addresses", "tls"}),
+    frozenset({"audio", "packets", "logs", "cgroup", "state_file", "open_files", "addresses", "tls", "notify"}),
     frozenset({"options", "stats", "errors", "scoring", "retry_after", "__init__"}),
 )
 PARTS = {  # modules that belong to another's part

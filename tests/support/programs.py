@@ -1,15 +1,18 @@
 """Programs of Debian's that some tests need beside Python's packages: Prometheus, Chromium, systemd's tools.
 
 Who has not installed them is told how, and the tests that need them are skipped; in CI (`CI` is set) they must be there, so
-that nothing is green because it did not run.
+that nothing is green because it did not run. tools/debian-packages.txt is the one list of them.
 """
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
-PACKAGES = {"prometheus": "prometheus", "promtool": "prometheus", "chromium": "chromium", "systemd-analyze": "systemd"}
+LIST = Path(__file__).parents[2] / "tools/debian-packages.txt"
+LINES = [line.split() for line in LIST.read_text().splitlines() if line and not line.startswith("#")]
+PACKAGES = {program: package for package, *programs in LINES for program in programs}
 
 
 def program(name: str) -> str:

@@ -1,0 +1,70 @@
+"""What the service manager is told: systemd's notification protocol, one datagram of NAME=value lines to $NOTIFY_SOCKET.
+
+READY=1 once the engine is up, WATCHDOG=1 twice per period from the event loop itself, so that a loop which stands still is
+found out, STOPPING=1 with how long that may take, STATUS= for people. Without NOTIFY_SOCKET nothing is sent and nothing waits.
+A manager that does not take a message harms nothing: no send blocks, and that it failed is said once.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping
+
+import structlog
+
+SOCKET, WATCHDOG_US, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
+BEATS_PER_PERIOD = 2
+
+log = structlog.get_logger(__name__)
+
+
+def address_of(name: str) -> str | None:
+    """The socket's address: a path, or `@name` in the abstract namespace; None for what is neither (vsock, blank)."""
+    if name.startswith("@"):
+        return "\0" + name[1:]
+    return name if name.startswith("/") else None
+
+
+def watchdog_period_s(environ: Mapping[str, str], pid: int) -> float | None:
+    """How long the manager waits for a sign of life; None where it doesn't, or waits for another process's."""
+    period_us, watched = environ.get(WATCHDOG_US, ""), environ.get(WATCHDOG_PID, "")
+    if not (period_us.isascii() and period_us.isdecimal()) or int(period_us) == 0:
+        return None
+    return int(period_us) / 1e6 if watched in ("", str(pid)) else None
+
+
+class Notifier:
+    """Tells the manager; every method returns at once."""
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self._address = address_of(environ.get(SOCKET, ""))
+        self._period_s = watchdog_period_s(environ, os.getpid()) if self._address else None
+        self._failed = False
+
+    def ready(self, status: str) -> None:
+        """The start is done."""
+        self._tell("READY=1", f"STATUS={status}")
+
+    def stopping(self, status: str, within_s: float) -> None:
+        """The stop has begun; the manager's own deadline is moved to `within_s` from now."""
+        self._tell("STOPPING=1", f"STATUS={status}", f"EXTEND_TIMEOUT_USEC={round(within_s * 1e6)}")
+
+    async def keep_alive(self, status: Callable[[], str]) -> None:
+        """Give signs of life until cancelled, each with the status of that moment. Returns where nobody waits for them."""
+        if self._period_s is None:
+            return
+        while True:
+            self._tell("WATCHDOG=1", f"STATUS={status()}")
+            await asyncio.sleep(self._period_s / BEATS_PER_PERIOD)
+
+    def _tell(self, *lines: str) -> None:
+        if self._address is None:
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+                sender.setblocking(False)
+                sender.sendto("\n".join(lines).encode(), self._address)
+        except (OSError, ValueError) as error:
+            if not self._failed:
+                log.warning("The service manager could not be told", fault=str(error))
+            self._failed = True
