@@ -67,6 +67,8 @@ class Rings:
 
 
 class _RingLease:
+    phrases = 0
+
     def __init__(self, feed: RingFeed) -> None:
         self._feed = feed
 

@@ -62,6 +62,7 @@ class Floor:
     """As lease and feed: takes everything, does nothing."""
 
     nearly_full = False
+    phrases = 0
 
     def feed(self, channel: Channel) -> "Floor":  # noqa: ARG002 (as Lease)
         """Itself."""

@@ -37,6 +37,7 @@ ENVIRONMENT: dict[str, Loc] = {
     "CUELINE_ADMIN_TOKEN": ("admin", "token"),
     "CUELINE_ADMIN_TLS_CERT": ("admin", "tls_cert"),
     "CUELINE_ADMIN_TLS_KEY": ("admin", "tls_key"),
+    "CUELINE_CONSOLE_TEXT": ("console", "show_text"),
     "CUELINE_AUDIOHOOK_HOST": ("audiohook", "host"),
     "CUELINE_AUDIOHOOK_PORT": ("audiohook", "port"),
     "CUELINE_AUDIOHOOK_PATH": ("audiohook", "path"),

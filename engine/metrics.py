@@ -49,6 +49,14 @@ class Metrics:
             "cueline_conversations_ended", "Conversations that left, by how.", ["source", "reason"]
         )
         self._refused = self._counter("cueline_conversations_refused", NOT_TAKEN, ["reason"])
+        self._deaf = self._gauge(
+            "cueline_conversations_without_audio",
+            "Conversations that have been listening for 10 s or more, and got no audio in the last 10 s.",
+            ["source"],
+        )
+        for source in ("realtime", "audiohook"):
+            self._deaf.labels(source)
+        self.refused_total = 0
         self._reconnects = self._counter("cueline_reconnects", "Sockets opened again.", ["reason"])
         self._waiting = self._gauge(
             "cueline_reconnects_waiting", "Conversations that wait for their turn to reconnect.", []
@@ -58,7 +66,7 @@ class Metrics:
         )
         self._gaps = self._counter("cueline_audio_gap_seconds", "Audio missed while a socket was down.", [])
         self._events_lost = self._counter(
-            "cueline_events_lost", "Events that a slow reader of GET /v1/events missed.", []
+            "cueline_events_lost", "Events that a slow reader of GET /v1/events or /v1/live missed.", []
         )
         self._admin_refused = self._counter("cueline_admin_requests_refused", ADMIN_REFUSED, ["reason"])
         for reason in get_args(AdminRefusal):
@@ -108,7 +116,12 @@ class Metrics:
 
     def conversation_refused(self, reason: str) -> None:
         """A conversation was not taken."""
+        self.refused_total += 1
         self._refused.labels(reason).inc()
+
+    def without_audio(self, source: Source, count: int) -> None:
+        """So many conversations of a source get no audio now."""
+        self._deaf.labels(source).set(count)
 
     def reconnected(self, reason: str) -> None:
         """A socket is being opened again."""

@@ -13,6 +13,7 @@ from engine.admin.events import EventStream
 from engine.commands.command import Command
 from engine.commands.rules import Rules
 from engine.intake.conversation import ConversationInfo, EndReason
+from engine.live.board import Board
 from engine.metrics import ConversationState, Metrics, Outcome
 from engine.options import Channel
 from engine.shards.pool import QUARANTINED
@@ -32,6 +33,7 @@ class Reports:
         rules: Rules,
         metrics: Metrics,
         events: EventStream,
+        board: Board,
         *,
         offer: Callable[[Command], None],
         fail: Callable[[str, EndReason], None],
@@ -39,10 +41,11 @@ class Reports:
         self._rules = rules
         self._metrics = metrics
         self._events = events
+        self._board = board
         self._offer = offer
         self._fail = fail
 
-    def spotted(self, conversation_id: str, channel: Channel, event: PhraseSpotted) -> None:
+    def spotted(self, key: str, conversation_id: str, channel: Channel, event: PhraseSpotted) -> None:
         """A worker has found a phrase; what its rule has fired for already is nothing new."""
         spotted_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         command = self._rules.command_for(conversation_id, channel, event, spotted_at)
@@ -55,6 +58,7 @@ class Reports:
             | {name: getattr(event, name) for name in TOLD}
             | {"spotted_at": spotted_at},
         )
+        self._board.spotted(command.idempotency_key, key, conversation_id, channel, event)
         self._offer(command)
 
     def channel_failed(self, key: str, channel: Channel, error: str) -> None:
@@ -67,9 +71,15 @@ class Reports:
         if said := HEARD.get(info.state):
             log.info(said, conversation_id=info.conversation_id, session_id=info.session_id, reconnects=info.reconnects)
         self._events.publish("conversation", asdict(info))
+        self._board.conversation(info)
+
+    def handed(self, command: Command, sink: str, latency_s: float) -> None:
+        """A command was handed to a sink for the first time."""
+        self._board.handed(command.idempotency_key, sink, latency_s)
 
     def outcome(self, command: Command, sink: str, outcome: Outcome) -> None:
         """A delivery has come to its end."""
         self._events.publish(
             "command", {"id": command.idempotency_key, "rule": command.rule, "sink": sink, "outcome": outcome}
         )
+        self._board.outcome(command.idempotency_key, command.rule, sink, outcome)

@@ -88,14 +88,15 @@ class ConversationsApi:
         for info in reversed(self._conversations.list()):
             if wanted in (info.conversation_id, info.session_id):
                 return json_response(info)
-        return _unknown()
+        return unknown()
 
     async def _remove(self, request: web.Request) -> web.Response:
         removed = await self._conversations.remove(request.match_info["conversation_id"])
-        return web.Response(status=204) if removed else _unknown()
+        return web.Response(status=204) if removed else unknown()
 
 
-def _unknown() -> web.Response:
+def unknown() -> web.Response:
+    """The answer about one that is not known."""
     return problem(404, "no such conversation is followed; GET /v1/conversations lists them")
 
 

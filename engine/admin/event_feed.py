@@ -21,15 +21,55 @@ MOST_DIGITS = 18  # of an event's number
 _HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-class EventsApi:
-    """The handler. `keep_alive_s` and `write_timeout_s` are shorter in tests."""
+class EventFeed:
+    """Sends followers' events as they come. `keep_alive_s` and `write_timeout_s` are shorter in tests."""
 
-    def __init__(
-        self, events: EventStream, keep_alive_s: float = KEEP_ALIVE_S, write_timeout_s: float = WRITE_TIMEOUT_S
-    ) -> None:
-        self._events = events
+    def __init__(self, keep_alive_s: float = KEEP_ALIVE_S, write_timeout_s: float = WRITE_TIMEOUT_S) -> None:
         self._keep_alive_s = keep_alive_s
         self._write_timeout_s = write_timeout_s
+
+    async def serve(
+        self, request: web.Request, follower: Follower, opening: bytes = b"", *, ends_when_lost: bool = False
+    ) -> web.StreamResponse:
+        """Answer with what `follower` gets, after `opening`, until it is closed or the reader takes nothing any more.
+
+        `ends_when_lost`: where events build on each other, the stream ends with the word that some are missing.
+        """
+        with closing(follower):
+            response = web.StreamResponse(headers=_HEADERS)
+            await response.prepare(request)
+            try:
+                await self._write(response, b"retry: %d\n\n%b" % (RETRY_MS, opening))
+                await self._pump(response, follower, ends_when_lost)
+            except (ConnectionError, TimeoutError):
+                if request.transport is not None:
+                    request.transport.abort()  # what it has not read yet is not waited for
+        return response
+
+    async def _pump(self, response: web.StreamResponse, follower: Follower, ends_when_lost: bool) -> None:
+        while not follower.closed:
+            event = await follower.next(self._keep_alive_s)
+            if lost := follower.take_lost():
+                await self._write(response, b'event: lost\ndata: {"events":%d}\n\n' % lost)
+                if ends_when_lost:
+                    return
+            if event is not None:
+                await self._write(response, frame(event))
+            elif not follower.closed:
+                await self._write(response, b": keep-alive\n\n")
+
+    async def _write(self, response: web.StreamResponse, data: bytes) -> None:
+        async with asyncio.timeout(self._write_timeout_s):
+            await response.write(data)
+
+
+class EventsApi:
+    """The handler."""
+
+    def __init__(self, events: EventStream, **limits: float) -> None:
+        """`limits` are EventFeed's."""
+        self._events = events
+        self._feed = EventFeed(**limits)
 
     def add_to(self, app: web.Application) -> None:
         """Add the route; the stream ends when the server does."""
@@ -47,31 +87,9 @@ class EventsApi:
             follower = self._events.follow(int(after) if after is not None else None)
         except RefusedError as error:
             return refusal(error)
-        with closing(follower):
-            response = web.StreamResponse(headers=_HEADERS)
-            await response.prepare(request)
-            try:
-                await self._pump(response, follower)
-            except (ConnectionError, TimeoutError):
-                if request.transport is not None:
-                    request.transport.abort()  # what it has not read yet is not waited for
-        return response
-
-    async def _pump(self, response: web.StreamResponse, follower: Follower) -> None:
-        await self._write(response, b"retry: %d\n\n" % RETRY_MS)
-        while not follower.closed:
-            event = await follower.next(self._keep_alive_s)
-            if lost := follower.take_lost():
-                await self._write(response, b'event: lost\ndata: {"events":%d}\n\n' % lost)
-            if event is not None:
-                await self._write(response, _frame(event))
-            elif not follower.closed:
-                await self._write(response, b": keep-alive\n\n")
-
-    async def _write(self, response: web.StreamResponse, data: bytes) -> None:
-        async with asyncio.timeout(self._write_timeout_s):
-            await response.write(data)
+        return await self._feed.serve(request, follower)
 
 
-def _frame(event: Event) -> bytes:
+def frame(event: Event) -> bytes:
+    """An event on the wire."""
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.number, event.kind.encode(), event.data)

@@ -16,6 +16,7 @@ from engine.errors import RefusedError
 
 KEPT = 256  # events for followers who come back
 WAITING = 256  # events per follower
+WAITING_BYTES = 4 << 20  # the same in bytes; followers share what waits
 FOLLOWERS = 32
 
 
@@ -33,7 +34,8 @@ class Follower:
 
     def __init__(self, stream: "EventStream", backlog: list[Event]) -> None:
         self._stream = stream
-        self._queue = deque(backlog, WAITING)
+        self._queue = deque(backlog)
+        self._bytes = sum(len(event.data) for event in backlog)
         self._wake = asyncio.Event()
         self._lost = 0
         self.closed = False
@@ -47,7 +49,12 @@ class Follower:
                     await self._wake.wait()
             except TimeoutError:
                 return None
-        return self._queue.popleft() if self._queue else None
+        return self._pop() if self._queue else None
+
+    def _pop(self) -> Event:
+        event = self._queue.popleft()
+        self._bytes -= len(event.data)
+        return event
 
     def take_lost(self) -> int:
         """How many events were lost since the last call."""
@@ -55,12 +62,15 @@ class Follower:
         return lost
 
     def put(self, event: Event) -> bool:
-        """Queue it; False where the oldest had to go."""
-        full = len(self._queue) == WAITING
-        self._lost += full
+        """Queue it; False where the oldest had to go. One event always has room."""
         self._queue.append(event)
+        self._bytes += len(event.data)
         self._wake.set()
-        return not full
+        before = self._lost
+        while len(self._queue) > WAITING or (self._bytes > WAITING_BYTES and len(self._queue) > 1):
+            self._pop()
+            self._lost += 1
+        return self._lost == before
 
     def close(self) -> None:
         """Follow no more; a waiting `next` returns."""
@@ -72,12 +82,22 @@ class Follower:
 class EventStream:
     """Publish to all followers. One event loop, no locks."""
 
-    def __init__(self, on_lost: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, on_lost: Callable[[], None] = lambda: None, *, kept: int = KEPT) -> None:
         self._on_lost = on_lost
-        self._kept: deque[Event] = deque(maxlen=KEPT)
+        self._kept: deque[Event] = deque(maxlen=kept)
         self._followers: set[Follower] = set()
         self._number = 0
         self._closed = False
+
+    @property
+    def followed(self) -> bool:
+        """Whether anybody follows."""
+        return bool(self._followers)
+
+    @property
+    def number(self) -> int:
+        """That of the latest event; 0 before the first."""
+        return self._number
 
     def publish(self, kind: str, data: Mapping[str, Any]) -> None:
         """Tell all followers; never waits. `data` holds no words that were said, no numbers, no secrets."""

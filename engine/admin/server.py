@@ -18,6 +18,7 @@ from engine.admin.events import EventStream
 from engine.admin.guard import make_guard
 from engine.admin.health import HealthApi, LoopTicker, Readiness
 from engine.admin.limits import LIMITS, USUAL, Limits, Turned, make_patience
+from engine.admin.live_feed import Live, LiveApi
 from engine.admin.problems import MAX_BODY_BYTES, problems
 from engine.admin.tls import certificate_watch
 from engine.errors import ConfigError
@@ -38,7 +39,9 @@ GET    /v1/conversations         followed now, and those that left lately
 POST   /v1/conversations         {"conversation_id": "…"}: follow one more
 GET    /v1/conversations/{id}    one of them
 DELETE /v1/conversations/{id}    follow it no more
+GET    /v1/conversations/{id}/timeline   when it was spoken on, its phrases, its gaps
 GET    /v1/events                what happens, as server-sent events
+GET    /v1/live                  the whole state, then what changes, as server-sent events (docs/live.md)
 
 Where a token is set, all but /healthz and /readyz need the header Authorization: Bearer TOKEN.
 """
@@ -52,6 +55,7 @@ class AdminParts:
     readiness: Readiness
     metrics: Metrics
     events: EventStream
+    live: Live | None = None
 
 
 def make_app(options: AdminOptions, parts: AdminParts, ticker: LoopTicker, limits: Limits) -> web.Application:
@@ -64,6 +68,8 @@ def make_app(options: AdminOptions, parts: AdminParts, ticker: LoopTicker, limit
     HealthApi(ticker, parts.readiness, parts.metrics).add_to(app)
     ConversationsApi(parts.conversations, parts.metrics.conversation_refused).add_to(app)
     EventsApi(parts.events).add_to(app)
+    if parts.live is not None:
+        LiveApi(parts.live).add_to(app)
     return app
 
 

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.ring import RingMemory, Words, ring_bytes, ring_memory
+from engine.audio.ring import HEADER_WORDS, RingMemory, Words, ring_bytes, ring_memory
 from engine.stats import CELL_COUNT
 
 _CELL_BYTES = -(-CELL_COUNT * 8 // 64) * 64
@@ -57,6 +57,12 @@ class Arena:
         """One word of every ring's header, shape (rings,): a view, for a look at all of them at once."""
         header = np.frombuffer(self._view, np.int64, offset=_CELL_BYTES)
         return header[word :: ring_bytes(self.slots) // 8]
+
+    def arrivals_ns(self, rings: NDArray[np.intp], counts: Words) -> Words:
+        """When frame `counts[i]` of ring `rings[i]` arrived, monotonic; of frames that are still in their rings."""
+        header = np.frombuffer(self._view, np.int64, offset=_CELL_BYTES)
+        arrivals: Words = header[rings * (ring_bytes(self.slots) // 8) + HEADER_WORDS + counts % self.slots]
+        return arrivals
 
     def close(self) -> None:
         """Give up the descriptor; the mapping goes with its last view."""

@@ -36,16 +36,26 @@ OUTCOMES: dict[State, Outcome] = {
 log = structlog.get_logger(__name__)
 
 OnOutcome = Callable[[Command, str, Outcome], None]
+OnHanded = Callable[[Command, str, float], None]  # to a sink for the first time, so many seconds after the phrase's end
 
 
 class Dispatcher:
     """Owns the workers. Lives on one event loop; `sinks` holds every name that commands carry."""
 
-    def __init__(self, sinks: Mapping[str, Sink], outbox: Outbox, metrics: Metrics, on_outcome: OnOutcome) -> None:
+    def __init__(
+        self,
+        sinks: Mapping[str, Sink],
+        outbox: Outbox,
+        metrics: Metrics,
+        on_outcome: OnOutcome,
+        on_handed: OnHanded = lambda *_: None,
+    ) -> None:
         self._sinks = sinks
         self._outbox = outbox
         self._metrics = metrics
         self._on_outcome = on_outcome
+        self._on_handed = on_handed
+        self.failing: set[str] = set()  # sinks that are only probed now
         self._turnstiles = {name: self._turnstile(name, sink) for name, sink in sinks.items()}
         self._records = Records(self._begins, outbox.failed)
         self._in_hand: Counter[str] = Counter()  # by sink
@@ -66,6 +76,7 @@ class Dispatcher:
 
     def _on_circuit(self, name: str, is_open: bool) -> None:
         self._metrics.circuit_open(name, is_open)
+        (self.failing.add if is_open else self.failing.discard)(name)
         if is_open:
             log.error("Sink fails and is only probed now", sink=name)
         else:
@@ -127,7 +138,9 @@ class Dispatcher:
     async def _begins(self, delivery: Delivery) -> None:
         await self._outbox.begins(delivery)
         if delivery.attempts == 1 and delivery.command.phrase_end_ns:
-            self._metrics.spot_latency((time.monotonic_ns() - delivery.command.phrase_end_ns) / 1e9)
+            latency_s = (time.monotonic_ns() - delivery.command.phrase_end_ns) / 1e9
+            self._metrics.spot_latency(latency_s)
+            self._on_handed(delivery.command, delivery.sink, latency_s)
 
     async def _deliver(self, sink: Sink, delivery: Delivery) -> tuple[State, str]:
         """State and fault (empty when there is none). The border that keeps one delivery's trouble in it."""

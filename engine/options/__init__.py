@@ -17,7 +17,7 @@ from engine.options.base import (
     SocketUrl,
     public_url,
 )
-from engine.options.engine import AdminOptions, EngineOptions, OutboxOptions, ShardOptions
+from engine.options.engine import AdminOptions, ConsoleOptions, EngineOptions, OutboxOptions, ShardOptions
 from engine.options.genesys import GenesysOptions
 from engine.options.rules import RuleOptions
 from engine.options.sinks import (
@@ -44,6 +44,7 @@ __all__ = [
     "AudioHookKey",
     "AudioHookOptions",
     "Channel",
+    "ConsoleOptions",
     "ConversationId",
     "DisconnectSink",
     "EngineOptions",

@@ -72,6 +72,14 @@ class AdminOptions(Options):
         return self
 
 
+class ConsoleOptions(Options):
+    """What people who watch may see."""
+
+    show_text: bool = Field(
+        False, description="Show the text in which a phrase was found, to who may use the admin API. Never logged."
+    )
+
+
 class OutboxOptions(Options):
     """How many commands may wait, and how long what became of them is kept."""
 
@@ -93,6 +101,7 @@ class EngineOptions(Options):
     sinks: tuple[SinkOptions, ...]
     shards: ShardOptions
     admin: AdminOptions
+    console: ConsoleOptions = ConsoleOptions()
     outbox: OutboxOptions = OutboxOptions()
     audiohook: AudioHookOptions = AudioHookOptions()
     state_dir: Path = Field(

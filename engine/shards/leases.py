@@ -8,6 +8,7 @@ has only one is the conversation's id.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
+from typing import Protocol
 
 from engine.errors import RefusedError
 from engine.options import Channel
@@ -26,8 +27,22 @@ class RingLease:
     closing: bool = False
 
 
+class Watcher(Protocol):
+    """Who wants to know of every lease."""
+
+    def taken(self, lease: RingLease) -> None:
+        """A ring is leased from now on; it will be empty once this turn of the loop is over."""
+        ...
+
+    def ended(self, lease: RingLease) -> None:
+        """A ring is free; what it holds stays until it is leased again."""
+        ...
+
+
 class LeaseBook:
     """The rings of all shards."""
+
+    watcher: Watcher | None = None
 
     def __init__(self, rings: int, shards: Iterable[int]) -> None:
         self._rings = rings
@@ -59,6 +74,9 @@ class LeaseBook:
             for channel in channels
         ]
         self._leases |= {lease.number: lease for lease in leases}
+        if self.watcher:
+            for lease in leases:
+                self.watcher.taken(lease)
         return leases
 
     def get(self, number: int) -> RingLease | None:
@@ -82,6 +100,8 @@ class LeaseBook:
         lease = self._leases.pop(number, None)
         if lease is not None:
             self._free[lease.shard].append(lease.ring)
+            if self.watcher:
+                self.watcher.ended(lease)
         return lease
 
     def __len__(self) -> int:

@@ -18,6 +18,7 @@ from engine.options import Channel, RuleOptions, ShardOptions, SpeechOptions
 from engine.shard_metrics import ShardReading
 from engine.shards.feed import RingFeed
 from engine.shards.fired import FiredBook, Place
+from engine.shards.inside import Inside
 from engine.shards.leases import LeaseBook, RingLease
 from engine.shards.messages import (
     CloseRing,
@@ -38,7 +39,7 @@ from engine.speech.events import PhraseSpotted, Transcribed
 
 log = structlog.get_logger(__name__)
 
-OnSpotted = Callable[[str, Channel, PhraseSpotted], None]
+OnSpotted = Callable[[str, str, Channel, PhraseSpotted], None]  # lease's key, conversation
 OnChannelFailed = Callable[[str, Channel, str], None]  # lease's key; an exception's type, "ShardGivenUp" or QUARANTINED
 OnTranscript = Callable[[Channel, Transcribed], None]
 
@@ -76,6 +77,7 @@ class Pool:
         self._on_spotted = on_spotted
         self._on_channel_failed = on_channel_failed
         self._leases = LeaseBook(options.rings, range(options.count))
+        self.inside = Inside(self._workers, self._leases)
         self._placement = Placement(lambda: self._workers.shards, self._leases)
         self._held: dict[int, _Held] = {}  # by lease
         self._fired = FiredBook()
@@ -234,7 +236,7 @@ class Pool:
                 held, lease = self._held.get(number), self._leases.get(number)
                 if lease and held and self._fired.note(number, event):
                     held.whole.phrases += 1
-                    self._on_spotted(lease.conversation_id, lease.channel, event)
+                    self._on_spotted(lease.key, lease.conversation_id, lease.channel, event)
             case TranscriptHeard(number, transcript):
                 held, lease = self._held.get(number), self._leases.get(number)
                 if lease and held and held.on_transcript:

@@ -50,7 +50,7 @@ class Ear:
     failed: list[tuple[str, Channel, str]] = field(default_factory=list)
     transcribed: list[tuple[Channel, Transcribed]] = field(default_factory=list)
 
-    def on_spotted(self, conversation_id: str, channel: Channel, event: PhraseSpotted) -> None:
+    def on_spotted(self, _key: str, conversation_id: str, channel: Channel, event: PhraseSpotted) -> None:
         self.spotted.append((conversation_id, channel, event))
 
     def on_channel_failed(self, conversation_id: str, channel: Channel, error: str) -> None:
