@@ -40,7 +40,7 @@ def test_every_environment_name_is_in_the_table_and_no_other() -> None:
 def test_every_metric_is_in_the_table_and_no_other() -> None:
     types = re.findall(r"^# TYPE (\S+) (\S+)$", Metrics().exposition().decode(), re.MULTILINE)
     exposed = {name for name, _ in types if not name.endswith("_created")}
-    assert table_names(r"cueline_\w+") == exposed
+    assert table_names(r"(cueline|process)_\w+") == exposed
 
 
 def test_every_rule_option_is_in_the_table() -> None:

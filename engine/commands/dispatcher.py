@@ -47,7 +47,7 @@ class Dispatcher:
         self._metrics = metrics
         self._on_outcome = on_outcome
         self._turnstiles = {name: self._turnstile(name, sink) for name, sink in sinks.items()}
-        self._records = Records(self._begins, outbox.failed)
+        self._records = Records(self._begins, outbox.failed, metrics.sink_took)
         self._in_hand: Counter[str] = Counter()  # by sink
         self._workers: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
@@ -61,7 +61,7 @@ class Dispatcher:
         self._count_pending()
 
     def _turnstile(self, name: str, sink: Sink) -> Turnstile:
-        self._metrics.circuit_open(name, False)
+        self._metrics.sink_known(name)
         return Turnstile(sink.options.concurrency, partial(self._on_circuit, name))
 
     def _on_circuit(self, name: str, is_open: bool) -> None:

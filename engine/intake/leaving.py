@@ -1,8 +1,12 @@
 """What is said of a conversation that leaves."""
 
+from typing import get_args
+
 import structlog
 
-from engine.intake.conversation import ConversationInfo, EndReason
+from engine.errors import REFUSALS
+from engine.intake.conversation import END_REASONS, ConversationInfo, EndReason, ReconnectReason
+from engine.metrics import Metrics
 
 # Why a conversation left that did not say so itself.
 SENTENCES: dict[EndReason, str] = {
@@ -28,3 +32,8 @@ def log_leaving(info: ConversationInfo) -> None:
         gap_ms=info.gap_ms,
         reconnects=info.reconnects,
     )
+
+
+def name_reasons(metrics: Metrics) -> None:
+    """Tell the metrics every reason for which a conversation may leave, be opened again or not be taken."""
+    metrics.conversations_known(END_REASONS, get_args(ReconnectReason), REFUSALS)

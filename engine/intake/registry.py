@@ -19,7 +19,7 @@ from engine.errors import RefusedError
 from engine.intake.clocks import moment_now
 from engine.intake.conversation import Conversation, ConversationInfo, EndReason, OnChange
 from engine.intake.followed import Followed, Known
-from engine.intake.leaving import SENTENCES, log_leaving
+from engine.intake.leaving import SENTENCES, log_leaving, name_reasons
 from engine.intake.ports import Lease, Opening, Shards
 from engine.metrics import Metrics
 from engine.open_files import OpenFiles
@@ -60,6 +60,7 @@ class Conversations:
         self._on_change = on_change
         self._files = files
         self._close_timeout_s = close_timeout_s
+        name_reasons(metrics)
         self._live: dict[str, Conversation] = {}
         self._left: dict[str, Conversation] = {}  # in the order of leaving
         self._tasks: dict[str, asyncio.Task[None]] = {}  # one for each that is live
