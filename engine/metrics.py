@@ -75,6 +75,9 @@ class Metrics:
         """What becomes of what was heard."""
         self._spotted = self._counter("cueline_phrases_spotted", "Phrases spotted, repeats left out.", ["rule"])
         self._commands = self._counter("cueline_commands", "Commands by sink and outcome.", ["sink", "outcome"])
+        self._rule_commands = self._counter(
+            "cueline_rule_commands", "Commands by rule and outcome.", ["rule", "outcome"]
+        )
         self._spot_latency = Histogram(
             "cueline_spot_latency_seconds",
             "End of the phrase to the command handed to its sink.",
@@ -132,6 +135,8 @@ class Metrics:
         """The names of all rules."""
         for rule in rules:
             self._spotted.labels(rule)
+            for outcome in get_args(Outcome):
+                self._rule_commands.labels(rule, outcome)
 
     def sink_known(self, sink: str) -> None:
         """A sink that will be counted."""
@@ -184,8 +189,9 @@ class Metrics:
         """A phrase was spotted for the first time."""
         self._spotted.labels(rule).inc()
 
-    def command_done(self, sink: str, outcome: Outcome) -> None:
+    def command_done(self, rule: str, sink: str, outcome: Outcome) -> None:
         """A delivery came to its end."""
+        self._rule_commands.labels(rule, outcome).inc()
         self._commands.labels(sink, outcome).inc()
 
     def sink_took(self, sink: str, seconds: float) -> None:

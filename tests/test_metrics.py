@@ -30,6 +30,7 @@ INTERFACE = {
     "cueline_utterances": ("counter", {"shard"}),
     "cueline_phrases_spotted": ("counter", {"rule"}),
     "cueline_commands": ("counter", {"sink", "outcome"}),
+    "cueline_rule_commands": ("counter", {"rule", "outcome"}),
     "cueline_outbox_pending": ("gauge", set()),
     "cueline_conversations": ("gauge", {"source", "state"}),
     "cueline_conversations_refused": ("counter", {"reason"}),
@@ -76,7 +77,7 @@ def everything() -> Metrics:
     metrics.gap_heard(1.5)
     metrics.event_lost()
     metrics.phrase_spotted("transfer-me")
-    metrics.command_done("log", "delivered")
+    metrics.command_done("transfer-me", "log", "delivered")
     metrics.spot_latency(0.2)
     metrics.sink_took("log", 0.002)
     metrics.rate_limited("platform")
@@ -130,6 +131,7 @@ def test_each_record_function_moves_its_sample():
         ("cueline_events_lost_total", ()): 1,
         ("cueline_phrases_spotted_total", (("rule", "transfer-me"),)): 1,
         ("cueline_commands_total", (("outcome", "delivered"), ("sink", "log"))): 1,
+        ("cueline_rule_commands_total", (("outcome", "delivered"), ("rule", "transfer-me"))): 1,
         ("cueline_spot_latency_seconds_count", ()): 1,
         ("cueline_spot_latency_seconds_sum", ()): 0.2,
         ("cueline_sink_latency_seconds_sum", (("sink", "log"),)): 0.002,

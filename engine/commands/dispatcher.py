@@ -142,7 +142,7 @@ class Dispatcher:
         return "delivered", ""
 
     def _tell(self, command: Command, sink: str, outcome: Outcome, fault: str) -> None:
-        self._metrics.command_done(sink, outcome)
+        self._metrics.command_done(command.rule, sink, outcome)
         if outcome != "delivered":
             fields = _fields(command.idempotency_key, sink)
             log.error("Command was not delivered", outcome=outcome, fault=fault, rule=command.rule, **fields)
