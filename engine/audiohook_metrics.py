@@ -1,8 +1,20 @@
 """What the AudioHook server counts; each function records one metric."""
 
 from collections.abc import Callable
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from engine.genesys.audiohook.decoding import EnvelopeFault
+from engine.genesys.audiohook.numbering import NumberFault
+from engine.genesys.audiohook.refusals import AUTH_FAULTS
+from engine.genesys.audiohook.states import Breach, OverReason
+
+REFUSALS = (*AUTH_FAULTS, "address", "path", "connections", "half_open", "no_upgrade", "internal")
+FAULTS = (
+    *(*get_args(EnvelopeFault), *get_args(NumberFault), *get_args(Breach), *get_args(OverReason)),
+    *("media", "peer", "websocket", "not_reading", "gone", "internal"),
+)
 
 
 class AudioHookMetrics:
@@ -23,6 +35,10 @@ class AudioHookMetrics:
             ["fault"],
             registry=registry,
         )
+        for reason in REFUSALS:
+            self._refused.labels(reason)
+        for fault in FAULTS:
+            self._faults.labels(fault)
         self._probes = Counter("cueline_audiohook_probes", "AudioHook connection probes answered.", registry=registry)
         self._sockets = Gauge(
             "cueline_audiohook_sockets", "AudioHook sockets, those without a session among them.", registry=registry
@@ -32,11 +48,11 @@ class AudioHookMetrics:
         )
 
     def refused(self, reason: str) -> None:
-        """A connection came to nothing: `AuthFault` of genesys.audiohook.refusals, address, path, connections, half_open, no_upgrade, internal."""
+        """A connection came to nothing, for one of REFUSALS."""
         self._refused.labels(reason).inc()
 
     def fault(self, fault: str) -> None:
-        """A session broke the protocol: `Fault` and `OverReason` of genesys.audiohook.states, media, peer, websocket, not_reading, gone, internal."""
+        """A session broke the protocol, or its peer was lost: one of FAULTS."""
         self._faults.labels(fault).inc()
 
     def probed(self) -> None:

@@ -45,8 +45,11 @@ class ProtocolError(CuelineError):
     """A peer broke its protocol; its session ends, no other does."""
 
 
+REFUSALS = ("capacity", "credentials", "draining", "duplicate", "invalid", "quarantined")
+
+
 class RefusedError(CuelineError):
-    """A conversation was not taken. `reason` is one of a closed set (label of `cueline_conversations_refused_total`)."""
+    """A conversation was not taken. `reason` is one of REFUSALS (label of `cueline_conversations_refused_total`)."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

@@ -2,18 +2,21 @@
 
 Supervisor-side counters are prometheus_client's; what workers count lies in shared cells and is read by a collector at
 scrape time, so a scrape costs the workers nothing. Names are an interface: DESIGN §8 and the README's table.
+Series whose labels are known at the start begin at 0 there: a first event is then a rise, and no picture is empty.
 """
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from itertools import product
 from typing import Literal, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from engine.audiohook_metrics import AudioHookMetrics
 from engine.shard_metrics import ShardCollector, ShardReading
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SINK_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 SPOT_BOUNDS_S = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.85, 1.0, 1.5, 2.0, 5.0, 10.0)
 
 Source = Literal["realtime", "audiohook", "file"]
@@ -21,6 +24,13 @@ ConversationState = Literal["checking", "connecting", "listening", "paused", "re
 LIVE_STATES: tuple[ConversationState, ...] = ("checking", "connecting", "listening", "paused", "reconnecting")
 Outcome = Literal["delivered", "failed", "refused", "unknown"]
 AdminRefusal = Literal["unauthorized", "host", "cross_site", "connections", "timeout"]
+RateLimited = Literal["platform", "realtime"]
+LIVE_SOURCES: tuple[Source, ...] = ("realtime", "audiohook")
+# Of genesys.realtime, genesys.audiohook.states and intake.session_audio; tests/test_metrics.py compares.
+IGNORED = (
+    *("unknown_type", "unexpected", "malformed_json", "bad_audio", "too_large", "repeated", "playback", "audio_paused"),
+    *("audio_empty", "too_many", "after_disconnect", "after_close", "backlog_full", "backlog_late", "backlog_cut"),
+)
 
 # Help that says what the values of a label mean.
 NOT_TAKEN = "Conversations not taken: capacity, credentials (none are set), duplicate, draining, invalid, quarantined."
@@ -40,11 +50,19 @@ class Metrics:
     def __init__(self, readings: Callable[[], Iterable[ShardReading]] = tuple) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(ShardCollector(readings))
+        ProcessCollector(registry=self.registry)
+        self._make_of_conversations()
+        self.audiohook = AudioHookMetrics(self.registry)
+        self._make_of_commands()
+        self._make_of_the_engine()
+
+    def _make_of_conversations(self) -> None:
+        """Who is followed, and what is missed of them."""
         self._conversations = self._gauge(
             "cueline_conversations", "Conversations followed now, by state.", ["source", "state"]
         )
-        for state in LIVE_STATES:
-            self._conversations.labels("realtime", state)
+        for source, state in product(LIVE_SOURCES, LIVE_STATES):
+            self._conversations.labels(source, state)
         self._ended = self._counter(
             "cueline_conversations_ended", "Conversations that left, by how.", ["source", "reason"]
         )
@@ -54,7 +72,7 @@ class Metrics:
             "Conversations that have been listening for 10 s or more, and got no audio in the last 10 s.",
             ["source"],
         )
-        for source in ("realtime", "audiohook"):
+        for source in LIVE_SOURCES:
             self._deaf.labels(source)
         self.refused_total = 0
         self._reconnects = self._counter("cueline_reconnects", "Sockets opened again.", ["reason"])
@@ -64,20 +82,28 @@ class Metrics:
         self._ignored = self._counter(
             "cueline_messages_ignored", "A peer's messages that were not understood.", ["reason"]
         )
+        for reason in IGNORED:
+            self._ignored.labels(reason)
         self._gaps = self._counter("cueline_audio_gap_seconds", "Audio missed while a socket was down.", [])
-        self._events_lost = self._counter(
-            "cueline_events_lost", "Events that a slow reader of GET /v1/events or /v1/live missed.", []
-        )
-        self._admin_refused = self._counter("cueline_admin_requests_refused", ADMIN_REFUSED, ["reason"])
-        for reason in get_args(AdminRefusal):
-            self._admin_refused.labels(reason)
-        self.audiohook = AudioHookMetrics(self.registry)
+
+    def _make_of_commands(self) -> None:
+        """What becomes of what was heard."""
         self._spotted = self._counter("cueline_phrases_spotted", "Phrases spotted, repeats left out.", ["rule"])
         self._commands = self._counter("cueline_commands", COMMANDS, ["sink", "outcome"])
+        self._rule_commands = self._counter(
+            "cueline_rule_commands", "Commands by rule and outcome.", ["rule", "outcome"]
+        )
         self._spot_latency = Histogram(
             "cueline_spot_latency_seconds",
             "End of the phrase to the command handed to its sink.",
             buckets=SPOT_BOUNDS_S,
+            registry=self.registry,
+        )
+        self._sink_latency = Histogram(
+            "cueline_sink_latency_seconds",
+            "One attempt at a sink: handed over to answered, or given up.",
+            ["sink"],
+            buckets=SINK_BOUNDS_S,
             registry=self.registry,
         )
         self._outbox = self._gauge("cueline_outbox_pending", "Deliveries waiting or under way.", [])
@@ -86,8 +112,23 @@ class Metrics:
             "cueline_outbox_oldest_seconds", "For how long the oldest pending delivery has been pending.", []
         )
         self._circuit = self._gauge("cueline_sink_circuit_open", "1 while a sink fails and is only probed.", ["sink"])
+
+    def _make_of_the_engine(self) -> None:
+        """The admin API, the loop, the platform's answers, the model."""
+        self._events_lost = self._counter(
+            "cueline_events_lost", "Events that a slow reader of GET /v1/events or /v1/live missed.", []
+        )
+        self._admin_refused = self._counter("cueline_admin_requests_refused", ADMIN_REFUSED, ["reason"])
+        for refusal in get_args(AdminRefusal):
+            self._admin_refused.labels(refusal)
+        self._limited = self._counter("cueline_rate_limited", "Answers 429 of Genesys Cloud.", ["where"])
+        for where in get_args(RateLimited):
+            self._limited.labels(where)
         self._lag = self._gauge("cueline_loop_lag_seconds", "How late the event loop's last tick was.", [])
         self._token = self._gauge("cueline_token_seconds_left", "Life left of the platform token; 0 without one.", [])
+        self._unrenewed = self._counter(
+            "cueline_token_renewals_failed", "Tries for a new platform token that brought none.", []
+        )
         self._model = self._gauge(
             "cueline_model_info", "The model in use; always 1.", ["name", "decoding", "frames_per_chunk"]
         )
@@ -101,6 +142,29 @@ class Metrics:
     def exposition(self) -> bytes:
         """The text that `GET /metrics` answers with (CONTENT_TYPE)."""
         return generate_latest(self.registry)
+
+    def conversations_known(self, endings: Iterable[str], reconnects: Iterable[str], refusals: Iterable[str]) -> None:
+        """All reasons why a conversation can leave, its socket be opened again, or it be refused."""
+        for source, reason in product(LIVE_SOURCES, endings):
+            self._ended.labels(source, reason)
+        for reason in reconnects:
+            self._reconnects.labels(reason)
+        for reason in refusals:
+            self._refused.labels(reason)
+
+    def rules_known(self, rules: Iterable[str]) -> None:
+        """The names of all rules."""
+        for rule in rules:
+            self._spotted.labels(rule)
+            for outcome in get_args(Outcome):
+                self._rule_commands.labels(rule, outcome)
+
+    def sink_known(self, sink: str) -> None:
+        """A sink that will be counted."""
+        self._circuit.labels(sink).set(0)
+        self._sink_latency.labels(sink)
+        for outcome in get_args(Outcome):
+            self._commands.labels(sink, outcome)
 
     def conversation_moved(
         self, source: Source, before: ConversationState | None, after: ConversationState | None
@@ -151,9 +215,14 @@ class Metrics:
         """A phrase was spotted for the first time."""
         self._spotted.labels(rule).inc()
 
-    def command_done(self, sink: str, outcome: Outcome) -> None:
+    def command_done(self, rule: str, sink: str, outcome: Outcome) -> None:
         """A delivery came to its end."""
+        self._rule_commands.labels(rule, outcome).inc()
         self._commands.labels(sink, outcome).inc()
+
+    def sink_took(self, sink: str, seconds: float) -> None:
+        """An attempt at a sink ended after so long, well or not."""
+        self._sink_latency.labels(sink).observe(seconds)
 
     def spot_latency(self, seconds: float) -> None:
         """A command was handed to its sink so long after the phrase's end."""
@@ -175,6 +244,14 @@ class Metrics:
     def loop_lag(self, seconds: float) -> None:
         """How late a tick of the loop was."""
         self._lag.set(seconds)
+
+    def rate_limited(self, where: RateLimited) -> None:
+        """Genesys Cloud answered 429: a request to its API or for a token, or the opening of a real-time socket."""
+        self._limited.labels(where).inc()
+
+    def renewal_failed(self) -> None:
+        """There was no new platform token to be had."""
+        self._unrenewed.inc()
 
     def token_life_from(self, seconds_left: Callable[[], float]) -> None:
         """Where to ask, at scrape time, for the life left of the platform token."""

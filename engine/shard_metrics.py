@@ -20,6 +20,8 @@ class ShardReading:
     overrun_frames: int  # dropped by the supervisor because the ring was full
     utilization_ratio: float  # share of the last second in which the work loop was busy
     capacity_left_ratio: float = 1.0  # share of shards.max_utilization that no call has
+    up: bool = True  # it has its worker
+    memory_bytes: int = 0  # resident, the model's pages that all workers share among them
 
 
 # What workers count and nothing is made of: name, what it is, where it lies.
@@ -68,6 +70,12 @@ class ShardCollector(Collector):
         restarts = CounterMetricFamily(
             "cueline_worker_restarts", "Workers replaced after they died or hung.", labels=["shard"]
         )
+        up = GaugeMetricFamily("cueline_shard_up", "1 while the shard has its worker.", labels=["shard"])
+        memory = GaugeMetricFamily(
+            "cueline_worker_memory_bytes",
+            "Resident memory of the worker, pages that all of them share among it; 0 without a worker.",
+            labels=["shard"],
+        )
         counters = [(CounterMetricFamily(name, text, labels=["shard"]), cell) for name, text, cell in _COUNTED]
         for reading in self._readings():
             shard, cells = [str(reading.shard)], reading.cells
@@ -82,9 +90,11 @@ class ShardCollector(Collector):
             audio.add_metric([*shard, "unvoiced"], cells[Cell.UNVOICED_S])
             recognizers.add_metric(shard, cells[Cell.RECOGNIZERS])
             restarts.add_metric(shard, reading.restarts)
+            up.add_metric(shard, reading.up)
+            memory.add_metric(shard, reading.memory_bytes)
             for family, cell in counters:
                 family.add_metric(shard, cells[cell])
-        yield from (latency, depth, busy, left, dropped, audio, recognizers, restarts)
+        yield from (latency, depth, busy, left, dropped, audio, recognizers, restarts, up, memory)
         yield from (family for family, _ in counters)
 
 

@@ -66,8 +66,11 @@ class Supervisor:
         self._deadline = self._call_deadline = 0.0  # loop time, set by the first signal
         self._starting: asyncio.Task[None] | None = None
         self._model_loaded = False
-        self._platform = PlatformClient(options.genesys)
         self._metrics = Metrics(self._readings)
+        self._metrics.rules_known(rule.name for rule in options.rules)
+        self._platform = PlatformClient(
+            options.genesys, lambda: self._metrics.rate_limited("platform"), self._metrics.renewal_failed
+        )
         self._metrics.token_life_from(lambda: self._platform.token_seconds_left(time.monotonic()))
         self._events = EventStream(self._metrics.event_lost)
         self._live_events = EventStream(self._metrics.event_lost, kept=0)

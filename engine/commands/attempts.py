@@ -40,10 +40,14 @@ stamina.instrumentation.set_on_retry_hooks([_tell])
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """Who is told of attempts: one begins once `begins` has returned; `failed` is for those that will be repeated."""
+    """Who is told of attempts: one begins once `begins` has returned; `failed` is for those that will be repeated.
+
+    `took` hears the sink's name and the seconds that it had the command, whatever came of it.
+    """
 
     begins: Callable[[Delivery], Awaitable[None]]
     failed: Callable[[Delivery, str], None]
+    took: Callable[[str, float], None]
 
 
 async def deliver(sink: Sink, delivery: Delivery, turnstile: Turnstile, records: Records) -> None:
@@ -89,11 +93,14 @@ class _Attempts:
             if self._clock() >= self._delivery.deadline:
                 raise TimeoutError
             self._fault = self._no_answer()
+            begun_s = self._clock()
             try:
                 async with asyncio.timeout(self._sink.options.timeout_s):
                     await self._sink.deliver(self._delivery.command)
             except TimeoutError as error:
                 raise self._no_answer() from error
+            finally:
+                self._records.took(self._delivery.sink, self._clock() - begun_s)
 
     def _pause(self, error: Exception) -> bool | float:
         """Stamina's question after a failed attempt: no more (False), the usual back-off (True), or so many seconds."""

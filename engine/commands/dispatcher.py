@@ -57,7 +57,7 @@ class Dispatcher:
         self._on_handed = on_handed
         self.failing: set[str] = set()  # sinks that are only probed now
         self._turnstiles = {name: self._turnstile(name, sink) for name, sink in sinks.items()}
-        self._records = Records(self._begins, outbox.failed)
+        self._records = Records(self._begins, outbox.failed, metrics.sink_took)
         self._in_hand: Counter[str] = Counter()  # by sink
         self._workers: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
@@ -71,7 +71,7 @@ class Dispatcher:
         self._count_pending()
 
     def _turnstile(self, name: str, sink: Sink) -> Turnstile:
-        self._metrics.circuit_open(name, False)
+        self._metrics.sink_known(name)
         return Turnstile(sink.options.concurrency, partial(self._on_circuit, name))
 
     def _on_circuit(self, name: str, is_open: bool) -> None:
@@ -155,7 +155,7 @@ class Dispatcher:
         return "delivered", ""
 
     def _tell(self, command: Command, sink: str, outcome: Outcome, fault: str) -> None:
-        self._metrics.command_done(sink, outcome)
+        self._metrics.command_done(command.rule, sink, outcome)
         if outcome != "delivered":
             fields = _fields(command.idempotency_key, sink)
             log.error("Command was not delivered", outcome=outcome, fault=fault, rule=command.rule, **fields)

@@ -21,6 +21,8 @@ from engine.genesys.platform_messages import (
     GetToken,
     LimitNeared,
     Note,
+    RateLimited,
+    RenewalFailed,
     Request,
     Retried,
     SetAttributes,
@@ -42,10 +44,18 @@ NO_CREDENTIALS = "No credentials for the platform API: set GENESYS_CLIENT_ID and
 class PlatformClient:
     """Tokens, checks and actions. `start` before, `close` after; or `async with`.
 
-    Without credentials it starts nothing, and every request is a PlatformError that says what to set.
+    Without credentials it starts nothing, and every request is a PlatformError that says what to set. `on_limited` is told
+    of each answer 429, `on_renewal_failed` of each try for a new token that brought none.
     """
 
-    def __init__(self, options: GenesysOptions) -> None:
+    def __init__(
+        self,
+        options: GenesysOptions,
+        on_limited: Callable[[], None] = lambda: None,
+        on_renewal_failed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_limited = on_limited
+        self._on_renewal_failed = on_renewal_failed
         self._configure = (
             Configure(options.login_url, options.api_url, *options.credentials, options.request_timeout_s)
             if options.credentials
@@ -174,6 +184,10 @@ class PlatformClient:
                 )
             case LimitNeared():
                 self._warn_of_limit(note)
+            case RateLimited():
+                self._on_limited()
+            case RenewalFailed():
+                self._on_renewal_failed()
             case _:
                 assert_never(note)
 

@@ -14,7 +14,7 @@ import orjson
 
 from engine.errors import PlatformError
 from engine.genesys.platform_login import Login, LoginError
-from engine.genesys.platform_messages import Configure, Note, TokenRenewed
+from engine.genesys.platform_messages import Configure, Note, RenewalFailed, TokenRenewed
 from engine.genesys.platform_retry import Budget, MayRepeat, may_repeat_action, may_repeat_read, repeat
 from engine.genesys.sdk import Sdk
 from engine.genesys.sdk_http import OneShot, make_pool
@@ -39,7 +39,9 @@ class PlatformAccess:
         self._note = note
         sdk.abstract_http_client.register(OneShot)
         self._pool = make_pool(_ssl_context(sdk, configure))
-        self._login = Login(self._log_in, lambda expires_at_s: note(TokenRenewed(expires_at_s)))
+        self._login = Login(
+            self._log_in, lambda expires_at_s: note(TokenRenewed(expires_at_s)), lambda: note(RenewalFailed())
+        )
 
     def token(self, budget: Budget, refused: str | None = None) -> str:
         """Return the platform token, another one than the refused; LoginError."""

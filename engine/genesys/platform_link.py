@@ -28,7 +28,9 @@ from engine.genesys.platform_messages import (
     Forget,
     LimitNeared,
     Note,
+    RateLimited,
     Ready,
+    RenewalFailed,
     Request,
     Retried,
     SetAttributes,
@@ -146,7 +148,7 @@ class PlatformLink:
                 _, future = self._pending.get(message.number, (False, None))
                 if future is not None and not future.done():
                     _settle(future, message)
-            case TokenRenewed() | Retried() | LimitNeared():
+            case TokenRenewed() | Retried() | LimitNeared() | RateLimited() | RenewalFailed():
                 self._on_note(message)
             case _:
                 assert_never(message)

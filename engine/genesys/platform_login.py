@@ -21,11 +21,20 @@ class LoginError(PlatformError):
 
 
 class Login:
-    """Hand out the token. `ask(budget, tries)` requests one: returns text and life in seconds, or raises LoginError."""
+    """Hand out the token. `ask(budget, tries)` requests one: returns text and life in seconds, or raises LoginError.
 
-    def __init__(self, ask: Callable[[Budget, int], tuple[str, float]], on_renewed: Callable[[float], None]) -> None:
+    `on_renewed` is told the end of each new token, `on_failed` of each time that there was none.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[Budget, int], tuple[str, float]],
+        on_renewed: Callable[[float], None],
+        on_failed: Callable[[], None],
+    ) -> None:
         self._ask = ask
         self._on_renewed = on_renewed
+        self._on_failed = on_failed
         self._cache = TokenCache()
         self._lock = threading.Lock()
         self._failure: LoginError | None = None
@@ -58,6 +67,7 @@ class Login:
             text, expires_in_s = self._ask(budget, tries)
         except LoginError as error:
             self._failure, self._hold_until_s = error, time.monotonic() + HOLD_S
+            self._on_failed()
             raise
         self._failure = None
         token = self._cache.store(text, expires_in_s, time.monotonic())

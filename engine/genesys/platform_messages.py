@@ -159,11 +159,21 @@ class LimitNeared:
     reset_s: int
 
 
+@dataclass(frozen=True, slots=True)
+class RateLimited:
+    """A request was answered with 429."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenewalFailed:
+    """No new token could be had; the old one is used on while it lives."""
+
+
 Request = GetToken | CheckConversation | Transfer | Disconnect | SetAttributes
 Down = Configure | GetToken | CheckConversation | Transfer | Disconnect | SetAttributes | Forget
 Answer = TokenGiven | Checked | Done | Failed
-Note = TokenRenewed | Retried | LimitNeared
-Up = Ready | TokenGiven | Checked | Done | Failed | TokenRenewed | Retried | LimitNeared
+Note = TokenRenewed | Retried | LimitNeared | RateLimited | RenewalFailed
+Up = Ready | TokenGiven | Checked | Done | Failed | TokenRenewed | Retried | LimitNeared | RateLimited | RenewalFailed
 
 
 def platform_codec() -> PacketCodec:

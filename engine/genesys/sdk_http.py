@@ -22,13 +22,14 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from urllib3.exceptions import TimeoutError as HttpTimeoutError
 
 from engine.errors import PlatformError
-from engine.genesys.platform_messages import LimitNeared
+from engine.genesys.platform_messages import LimitNeared, RateLimited
 from engine.retry_after import retry_after
 
 CONNECT_TIMEOUT_S = 2.0
 MAX_BODY_BYTES = 8 * 1024 * 1024
 READ_BYTES = 64 * 1024
 LIMIT_NEAR = 0.8
+TOO_MANY = 429
 MOST_DIGITS = 15  # of a count in the rate-limit headers
 POOL_CONNECTIONS = 4
 FORM = "application/x-www-form-urlencoded"
@@ -61,7 +62,13 @@ class OneShot:
     """An `AbstractHttpClient` for one attempt. `what` completes "Could not …"; `changes` says a request has effects."""
 
     def __init__(
-        self, pool: PoolManager, what: str, *, timeout_s: float, changes: bool, on_limit: Callable[[LimitNeared], None]
+        self,
+        pool: PoolManager,
+        what: str,
+        *,
+        timeout_s: float,
+        changes: bool,
+        on_limit: Callable[[LimitNeared | RateLimited], None],
     ) -> None:
         self._pool = pool
         self._what = what
@@ -79,6 +86,8 @@ class OneShot:
             raise self._broken(error) from error
         if (limit := limit_of(answer.headers)) is not None:
             self._on_limit(limit)
+        if answer.status == TOO_MANY:
+            self._on_limit(RateLimited())
         if not 200 <= answer.status < 300:
             raise self._refused(answer)
         self.answer = answer

@@ -4,11 +4,14 @@ What it brought may still be heard after it has left, so the line waits for that
 """
 
 import asyncio
+from typing import get_args
 
 import structlog
 
-from engine.intake.conversation import Conversation, EndReason
+from engine.errors import REFUSALS
+from engine.intake.conversation import END_REASONS, Conversation, EndReason, ReconnectReason
 from engine.intake.ports import Lease
+from engine.metrics import Metrics
 
 LAST_AUDIO_S = 30.0  # the line waits no longer for what is in the rings
 
@@ -59,3 +62,8 @@ def _log(conversation: Conversation, lease: Lease) -> None:
         gap_ms=info.gap_ms,
         reconnects=info.reconnects,
     )
+
+
+def name_reasons(metrics: Metrics) -> None:
+    """Tell the metrics every reason for which a conversation may leave, be opened again or not be taken."""
+    metrics.conversations_known(END_REASONS, get_args(ReconnectReason), REFUSALS)

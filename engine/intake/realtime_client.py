@@ -217,6 +217,8 @@ class RealtimeConversation:
     async def _rejected(self, rejected: Rejected, token: str) -> Outcome:
         """Do what the status asks for: a new token once, a look at the conversation, or another try later."""
         verdict = verdict_of(rejected.status)
+        if rejected.status == 429:
+            self._metrics.rate_limited("realtime")
         match verdict:
             case "renew_token" if self._renewed:
                 return outcomes.unauthorized(rejected)

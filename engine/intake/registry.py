@@ -19,7 +19,7 @@ from engine.errors import RefusedError
 from engine.intake.clocks import moment_now
 from engine.intake.conversation import Conversation, ConversationInfo, EndReason, OnChange
 from engine.intake.followed import Followed, Known
-from engine.intake.leaving import SENTENCES, Farewells
+from engine.intake.leaving import SENTENCES, Farewells, name_reasons
 from engine.intake.ports import Lease, Opening, Shards
 from engine.metrics import Metrics
 from engine.open_files import OpenFiles
@@ -61,6 +61,7 @@ class Conversations:
         self._files = files
         self._close_timeout_s = close_timeout_s
         self._farewells = Farewells()
+        name_reasons(metrics)
         self._live: dict[str, Conversation] = {}
         self._left: dict[str, Conversation] = {}  # in the order of leaving
         self._tasks: dict[str, asyncio.Task[None]] = {}  # one for each that is live

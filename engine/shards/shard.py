@@ -16,7 +16,7 @@ from engine.shard_metrics import ShardReading
 from engine.shards.admission import Admission
 from engine.shards.doorbell import Doorbell
 from engine.shards.hangs import HangJudge
-from engine.shards.looking import look
+from engine.shards.looking import look, resident_bytes
 from engine.shards.restarts import RestartBudget
 from engine.stats import Cell
 
@@ -111,6 +111,8 @@ class Shard:
             overrun_frames=self.overrun_frames,
             utilization_ratio=self.utilization_ratio,
             capacity_left_ratio=0.0 if self.state is ShardState.GIVEN_UP else self.admission.left_ratio(leased),
+            up=self.state is ShardState.UP,
+            memory_bytes=resident_bytes(self.pid),
         )
 
     def kill(self) -> None:

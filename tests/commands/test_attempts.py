@@ -31,6 +31,8 @@ async def test_a_passing_fault_is_tried_again_until_it_passes():
     assert noted.told == ["1 passing", "2 passing"]
     assert sink.entered == 3
     assert sink.got == [command(7).idempotency_key]
+    assert [name for name, _ in noted.tooks] == ["out"] * 3
+    assert all(0 <= seconds < 5 for _, seconds in noted.tooks)
 
 
 async def test_a_final_fault_ends_it_at_once():

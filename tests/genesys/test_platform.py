@@ -228,3 +228,16 @@ async def test_without_credentials_nothing_is_started_and_every_request_says_wha
             assert caught.value.happened == "no"
         assert client.pid is None
     assert cloud.requests == []
+
+
+async def test_answers_429_and_failed_renewals_are_told_to_the_counter(cloud):
+    limited, failed = [], []
+    options = genesys_options(cloud)
+    async with PlatformClient(options, lambda: limited.append(1), lambda: failed.append(1)) as client:
+        cloud.script("GET", LOOK_UP, Reply(429, headers={"Retry-After": "0"}), Reply(body={"participants": []}))
+        await client.check("conv-1")
+        assert (len(limited), len(failed)) == (1, 0)
+        cloud.script("POST", LOGIN, Reply(400, {}))
+        with pytest.raises(PlatformError):
+            await client.token(fresher_than=await client.token())
+        assert (len(limited), len(failed)) == (1, 1)

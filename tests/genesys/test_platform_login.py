@@ -37,8 +37,13 @@ def renewed():
 
 
 @pytest.fixture
-def login(server, renewed):
-    return Login(server, renewed.append)
+def failed():
+    return []
+
+
+@pytest.fixture
+def login(server, renewed, failed):
+    return Login(server, renewed.append, lambda: failed.append(1))
 
 
 def budget(seconds=10.0):
@@ -62,7 +67,7 @@ def test_a_refused_token_is_replaced_and_an_older_one_is_not(login, server):
     assert len(server.tries) == 2
 
 
-def test_a_failure_is_shared_by_those_who_come_just_after(login, server):
+def test_a_failure_is_shared_by_those_who_come_just_after(login, server, failed):
     server.error = LoginError("refused", status=401, happened="no")
     errors = []
     for _ in range(3):
@@ -71,17 +76,19 @@ def test_a_failure_is_shared_by_those_who_come_just_after(login, server):
         errors.append(caught.value)
     assert len(server.tries) == 1
     assert {error.status for error in errors} == {401}
+    assert len(failed) == 1
 
 
-def test_a_token_that_still_lives_outlasts_a_failed_renewal(server, renewed):
+def test_a_token_that_still_lives_outlasts_a_failed_renewal(server, renewed, failed):
     server.life_s = 0.6
-    login = Login(server, renewed.append)
+    login = Login(server, renewed.append, lambda: failed.append(1))
     assert login.token(budget()) == "t1"
     server.error = LoginError("down", status=503, happened="no")
     while login._cache.fresh(time.monotonic()):
         threading.Event().wait(0.01)
     assert [login.token(budget()) for _ in range(3)] == ["t1"] * 3
     assert server.tries == [TRIES, 1]  # one quick try, then held
+    assert len(failed) == 1
 
 
 def test_waiting_for_another_threads_renewal_ends_with_the_budget(login, server):

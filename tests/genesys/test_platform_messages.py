@@ -13,7 +13,9 @@ from engine.genesys.platform_messages import (
     Forget,
     GetToken,
     LimitNeared,
+    RateLimited,
     Ready,
+    RenewalFailed,
     Retried,
     SetAttributes,
     TokenGiven,
@@ -43,6 +45,8 @@ UP = [
     TokenRenewed(3.5),
     Retried("why", 500, 1, 0.5),
     LimitNeared(250, 300, 60),
+    RateLimited(),
+    RenewalFailed(),
 ]
 
 

@@ -5,7 +5,7 @@ import pytest
 from urllib3 import HTTPHeaderDict
 
 from engine.errors import PlatformError
-from engine.genesys.platform_messages import LimitNeared
+from engine.genesys.platform_messages import LimitNeared, RateLimited
 from engine.genesys.sdk_http import FORM, MAX_BODY_BYTES, OneShot, limit_of, make_pool
 from tests.support.loopback_platform import DROP, STALL, Reply
 
@@ -89,6 +89,16 @@ async def test_rate_limits_are_told_when_they_are_near(cloud, send):
     limits = {"inin-ratelimit-count": "250", "inin-ratelimit-allowed": "300", "inin-ratelimit-reset": "61"}
     cloud.script("GET", "/x", Reply(200, {}, limits))
     assert (await send())[1] == [LimitNeared(250, 300, 61)]
+
+
+async def test_each_answer_429_is_told(cloud):
+    cloud.script("GET", "/x", Reply(429, {}))
+    pool, limits = make_pool(None), []
+    shot = OneShot(pool, "try it", timeout_s=1.0, changes=False, on_limit=limits.append)
+    with pytest.raises(PlatformError, match="429"):
+        await asyncio.to_thread(shot.request, Options(f"{cloud.url}/x"))
+    pool.clear()
+    assert limits == [RateLimited()]
 
 
 def test_rate_limits_far_away_or_garbled_are_not_told():

@@ -309,6 +309,7 @@ async def test_what_may_pass_is_tried_five_times(failure, reason, why):
     async with realtime_server(failure) as server:
         info = await call.run(options(server.url))
     assert (info.state, info.reason, server.openings) == ("failed", reason, 5)
+    assert call.metric("cueline_rate_limited_total", where="realtime") == (5 if why == "rate_limited" else 0)
     assert call.metric("cueline_reconnects_total", reason=why) == 4
     assert call.states == ["checking", "connecting", "reconnecting", "failed"]
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from engine.shards.looking import look
+from engine.shards.looking import look, resident_bytes
 from tests.support.waiting import until
 
 
@@ -38,3 +38,11 @@ async def test_cpu_time_is_counted_in_seconds():
     while os.times().user + os.times().system < begun_s + 0.3:
         pass
     assert look(os.getpid()).cpu_s - before.cpu_s == pytest.approx(0.3, abs=0.1)
+
+
+def test_memory_is_what_is_resident():
+    before = resident_bytes(os.getpid())
+    held = bytearray(os.urandom(1)) * 64_000_000
+    assert resident_bytes(os.getpid()) - before == pytest.approx(64_000_000, rel=0.2)
+    del held
+    assert resident_bytes(None) == 0

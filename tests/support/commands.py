@@ -81,6 +81,10 @@ class Noted:
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.tooks: list[tuple[str, float]] = []
+
+    def took(self, sink: str, seconds: float) -> None:
+        self.tooks.append((sink, seconds))
 
     async def begins(self, delivery: Delivery) -> None:
         delivery.attempts += 1
@@ -95,7 +99,7 @@ async def attempted(sink: Sink, command: Command, noted: Noted | None = None, de
     wanted_s = sink.options.deadline_s if deadline_s is None else deadline_s
     turnstile = Turnstile(sink.options.concurrency, lambda is_open: None)
     delivery = Delivery(command, sink.options.name, now, now + wanted_s)
-    await attempts.deliver(sink, delivery, turnstile, attempts.Records(noted.begins, noted.failed))
+    await attempts.deliver(sink, delivery, turnstile, attempts.Records(noted.begins, noted.failed, noted.took))
 
 
 @contextmanager
