@@ -25,6 +25,7 @@ from engine import (
     evaluate_cli,
     listen_cli,
     model_views,
+    watch_cli,
 )
 from engine.errors import ConfigError, CuelineError, ModelError, VocabularyError
 from engine.genesys.platform import PlatformClient
@@ -55,6 +56,7 @@ app.add_typer(simulator, name="simulate")
 app.command()(listen_cli.listen)
 app.command()(evaluate_cli.evaluate)
 app.command()(demo_cli.demo)
+app.command()(watch_cli.watch)
 
 
 def _version(wanted: bool) -> None:

@@ -34,6 +34,7 @@ PARTS = {  # modules that belong to another's part
     "doctor_views": "doctor", "doctor_checks": "doctor", "doctor_audiohook": "doctor", "shard_metrics": "metrics",
     "audiohook_metrics": "metrics", "reports": "supervisor", "standing": "supervisor",
     "listen_cli": "listen", "listen_views": "listen", "timeline": "listen", "timeline_labels": "listen", "demo_cli": "demo",
+    "watch_cli": "demo",
     "evaluate_cli": "evaluate", "evaluate_views": "evaluate", "evaluated": "evaluate", "proposals": "evaluate", "det": "evaluate",
     "det_points": "evaluate",
     "labels": "evaluate", "label_rows": "evaluate", "state_connection": "state_file", "commands_views": "commands_cli",
