@@ -4,6 +4,7 @@
 (the engine has closed the stream) or a LiveError, whose sentence can be shown as it is. Connecting again is the caller's.
 """
 
+import os
 import ssl
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ class LiveClient:
                 f"the certificate of {self.url} is not trusted; --ca names its authority", again=False
             ) from error
         except aiohttp.ClientConnectorError as error:
-            why = error.strerror or type(error).__name__
+            why = os.strerror(error.errno) if error.errno else type(error.os_error).__name__
             raise LiveError(f"{self.url} is not reachable ({why}); is the engine running there?", again=True) from error
         except TimeoutError as error:
             raise LiveError(f"{self.url} says nothing", again=True) from error

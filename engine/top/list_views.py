@@ -76,7 +76,7 @@ def _state(call: Call) -> tuple[str, str]:
 def phrases(board: Board, width: int, rows: int) -> Iterator[Text]:
     """A heading and at most `rows` lines, the newest first."""
     newest = list(board.phrases.values())[::-1][:rows]
-    text_cells = width - _PHRASE_WIDTH
+    text_cells = width - _PHRASE_WIDTH - 1
     text = "  text" if board.shows_text and text_cells >= TEXT_LEAST else ""
     yield heading(
         f" at        phrase{' ' * (PHRASE_CELLS - 6)}  call      side      conf   after     command{text}", width
@@ -99,7 +99,7 @@ def _phrase(phrase: Phrase, board: Board, text_cells: int) -> Text:
     )
     words, style = _became(phrase, board.sinks.get(phrase.rule, 0))
     text.append("  ").append(f"{words:9}" if text_cells else words, style)
-    return text.append(f" {_cut(phrase.text or '', text_cells)}", GREY) if text_cells else text
+    return text.append(f" {_cut(phrase.text or '', text_cells).rstrip()}", GREY) if text_cells else text
 
 
 def _cut(text: str, cells: int) -> str:

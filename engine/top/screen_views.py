@@ -95,7 +95,7 @@ def footer(board: Board, look: Look) -> Text:
     """What is not as usual, and the keys."""
     if look.down:
         old = duration(max(0.0, look.now_s - board.at))
-        return line((f" {look.down}; what you see is {old} old", BAD))
+        return line((f" {old} old: {look.down}", BAD))
     text = line()
     if look.paused is not None:
         text.append(f" paused, {look.paused:,} phrases since ", "reverse")
