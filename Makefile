@@ -14,7 +14,7 @@ SOURCE ?= realtime
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types cover bench bench-capacity bench-sources bench-compare bench-gate bench-rebase fuzz fuzz-short \
-	docs chaos chaos-short soak overload lock clean validate
+	docs chaos chaos-short soak overload lock clean validate watch
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ setup: $(READY) ## the virtual environment with everything in it
 
 demo: $(READY) ## a local Genesys Cloud, the engine, real speech: see phrases become commands; SOURCE=audiohook: calls come to us
 	@$(BIN)/cueline demo --source $(SOURCE)
+
+watch: $(READY) ## simulated calls that come and go, the engine and its console in your browser, until Ctrl-C
+	@$(BIN)/cueline watch --source $(SOURCE)
 
 test: $(READY) ## the tests
 	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile

@@ -25,6 +25,8 @@ from engine import (
     evaluate_cli,
     listen_cli,
     model_views,
+    top_cli,
+    watch_cli,
 )
 from engine.errors import ConfigError, CuelineError, ModelError, VocabularyError
 from engine.genesys.platform import PlatformClient
@@ -55,6 +57,8 @@ app.add_typer(simulator, name="simulate")
 app.command()(listen_cli.listen)
 app.command()(evaluate_cli.evaluate)
 app.command()(demo_cli.demo)
+app.command()(watch_cli.watch)
+app.command()(top_cli.top)
 
 
 def _version(wanted: bool) -> None:

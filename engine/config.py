@@ -48,6 +48,12 @@ class LocalOptions(Options):
     state_dir: Path = Path("var")
 
 
+class AdminPart(Options):
+    """The part that a client of the admin API needs."""
+
+    admin: AdminOptions
+
+
 class ListeningOptions(Options):
     """The part that listening to recordings needs."""
 
@@ -88,6 +94,13 @@ def load_local(config_file: Path | None, environ: Mapping[str, str]) -> LocalOpt
     return _checked(
         LocalOptions, draft, {name: draft.raw[name] for name in LocalOptions.model_fields if name in draft.raw}
     )
+
+
+def load_admin(config_file: Path | None, environ: Mapping[str, str]) -> AdminOptions:
+    """Return where the admin API listens, or raise ConfigError with every fault of that; nothing else is looked at."""
+    ours = {name: value for name, value in environ.items() if name.startswith("CUELINE_ADMIN_")}
+    draft = read_layers(config_file, ours)
+    return _checked(AdminPart, draft, {"admin": draft.table("admin")}).admin
 
 
 def load_listening(

@@ -111,3 +111,11 @@ class OutboxError(CuelineError):
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
+
+
+class LiveError(CuelineError):
+    """An engine's live feed can't be read. `again` says whether the same may go well later."""
+
+    def __init__(self, message: str, *, again: bool) -> None:
+        super().__init__(message)
+        self.again = again

@@ -33,6 +33,7 @@ from bench.load.soaking import (
     work_lines,
 )
 from engine.demo.interrupts import Interrupts
+from engine.demo.receiver import Receiver
 from engine.demo.scene import Machine
 from engine.demo.scoring import Score
 from engine.demo.stage import LAST_WORDS_S, Stage, staged, wanted_phrases
@@ -65,7 +66,7 @@ class Soak:
         with TemporaryDirectory(prefix="cueline-soak-") as folder:
             settings = {"CUELINE_STATE_DIR": folder}
             phrases = wanted_phrases(SPEECH_DIR)
-            async with staged(arguments, phrases, os.environ, progress, hurry, settings, KEPT) as stage:
+            async with staged(arguments, phrases, os.environ, progress, hurry, settings, Receiver(KEPT)) as stage:
                 await asyncio.sleep(STAGGER_ALL_MS / 1000)
                 await self._watch(stage, Path(folder), progress)
 

@@ -52,6 +52,11 @@ def read_calls(body: bytes) -> tuple[PlayedCall, ...]:
     return numbered(_CALLS.validate_json(body))
 
 
+def read_call(body: bytes) -> PlayedCall:
+    """The call that the simulator has placed. ValueError where the answer is none."""
+    return PlayedCall.model_validate_json(body)
+
+
 def numbered(calls: Iterable[PlayedCall]) -> tuple[PlayedCall, ...]:
     """`call-01.wav` → `call-01`; when a recording is played again, `call-01 #2`."""
     seen: dict[str, int] = {}

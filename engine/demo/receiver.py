@@ -1,7 +1,8 @@
 """The demo's webhook receiver: a loopback HTTP server that notes when what arrived, and whether its signature holds.
 
 It checks as any receiver of Standard Webhooks would, from the specification, not with the engine's own signing code. What
-was heard around a phrase (`data.text`) is not kept.
+was heard around a phrase (`data.text`) is not kept. It takes so many deliveries and then no more, since all of them are judged
+in the end; a rolling one keeps the latest and goes on.
 """
 
 import base64
@@ -9,6 +10,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Self
 
@@ -55,14 +57,14 @@ def signature_holds(key: bytes, headers: Mapping[str, str], body: bytes, now_s: 
 class Receiver:
     """`async with Receiver() as receiver:` listens on a free port until the block is left."""
 
-    def __init__(self, kept: int = KEPT) -> None:
-        self._kept = kept
+    def __init__(self, kept: int = KEPT, *, rolling: bool = False) -> None:
+        self._kept = None if rolling else kept
         self._key = secrets.token_bytes(24)
-        self._deliveries: list[Delivery] = []
+        self._deliveries: deque[Delivery] = deque(maxlen=kept if rolling else None)
         app = web.Application(client_max_size=BODY_BYTES)
         app.router.add_post(PATH, self._take)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
-        self.unreadable = 0
+        self.arrived = self.unsigned = self.unreadable = 0
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
@@ -84,7 +86,7 @@ class Receiver:
 
     @property
     def deliveries(self) -> tuple[Delivery, ...]:
-        """All that arrived, in order."""
+        """All that arrived, or the latest, in order."""
         return tuple(self._deliveries)
 
     async def _take(self, request: web.Request) -> web.Response:
@@ -100,6 +102,8 @@ class Receiver:
         holds = signature_holds(self._key, request.headers, body, time.time())
         same_id = request.headers.get("webhook-id") == event.id
         data = event.data
+        self.arrived += 1
+        self.unsigned += not (holds and same_id)
         self._deliveries.append(
             Delivery(
                 event.id,

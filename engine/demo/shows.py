@@ -46,10 +46,10 @@ def show_for(*, as_json: bool) -> Show:
 class TerminalShow:
     """Steps with a spinner, then the calls in motion, then the summary below their last picture."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, introduction: str = INTRODUCTION) -> None:
         self._console = console
         self._live = Live(console=console, refresh_per_second=REFRESHES_PER_S)
-        console.print(Text.assemble(("\nCueline  ", "bold cyan"), (INTRODUCTION, "bright_black"), "\n"))
+        console.print(Text.assemble(("\nCueline  ", "bold cyan"), (introduction, "bright_black"), "\n"))
         self._live.start()
 
     def begun(self, step: str) -> None:

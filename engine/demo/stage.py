@@ -18,10 +18,10 @@ from typing import Protocol, TypeVar
 import aiohttp
 import orjson
 
-from engine.demo.calls import PlayedCall, read_calls
+from engine.demo.calls import PlayedCall, read_call, read_calls
 from engine.demo.figures import Reading, read_metrics
 from engine.demo.processes import Child, Event, child_environment, running
-from engine.demo.receiver import KEPT, Receiver
+from engine.demo.receiver import Receiver
 from engine.demo.scene import Source, counted
 from engine.demo.sessions import Sessions, read_sessions
 from engine.errors import DemoError
@@ -29,6 +29,8 @@ from engine.errors import DemoError
 SIMULATE: dict[Source, tuple[str, ...]] = {"realtime": ("simulate",), "audiohook": ("simulate", "audiohook")}
 START_S = 60.0
 ANSWER_S = 10.0
+FOLLOWED = (201, 409)  # it is now, or was already
+REFUSED_FOR_NOW = (429, 503)
 LAST_WORDS_S = 3.0
 
 T = TypeVar("T")
@@ -75,23 +77,45 @@ class Stage:
         """What the AudioHook simulator saw of its sessions."""
         return await self._ask(f"{self.simulator_url}/simulator/summary", read_sessions)
 
+    async def place(self) -> PlayedCall:
+        """One more call of the simulator. DemoError when it can't be asked any more."""
+        return await self._ask(f"{self.simulator_url}/simulator/calls", read_call, "POST")
+
+    async def follow(self, conversation_id: str) -> bool:
+        """Let the engine follow it; False where it takes no more for now. DemoError when it can't be asked any more."""
+        url, wanted = f"{self.engine_url}/v1/conversations", {"conversation_id": conversation_id}
+        status, _ = await self._exchange(url, "POST", wanted, REFUSED_FOR_NOW + FOLLOWED)
+        return status in FOLLOWED
+
     def check(self) -> None:
         """DemoError when one of them has ended."""
         for child in (self.simulator, self.engine):
             child.check()
 
-    async def _ask(self, url: str, read: Callable[[bytes], T]) -> T:
+    async def _ask(self, url: str, read: Callable[[bytes], T], method: str = "GET") -> T:
+        _, body = await self._exchange(url, method)
+        try:
+            return read(body)
+        except ValueError as error:
+            raise await self._no_answer(error) from error
+
+    async def _exchange(
+        self, url: str, method: str, body: Mapping[str, str] | None = None, accepted: Sequence[int] = ()
+    ) -> tuple[int, bytes]:
+        """Status and body of the answer, which is a good one or one of `accepted`."""
         self.check()
         try:
-            async with self._http.get(url) as response:
-                response.raise_for_status()
-                return read(await response.read())
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            await asyncio.gather(*(child.ending(LAST_WORDS_S) for child in (self.simulator, self.engine)))
-            self.check()
-            raise DemoError(
-                f"A process of the play can't be asked any more: {error or type(error).__name__}"
-            ) from error
+            async with self._http.request(method, url, json=body) as response:
+                if response.status not in accepted:
+                    response.raise_for_status()
+                return response.status, await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise await self._no_answer(error) from error
+
+    async def _no_answer(self, error: Exception) -> DemoError:
+        await asyncio.gather(*(child.ending(LAST_WORDS_S) for child in (self.simulator, self.engine)))
+        self.check()
+        return DemoError(f"A process of the play can't be asked any more: {error or type(error).__name__}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +134,8 @@ class _Starting:
         starting = running("simulator", arguments, environment, _simulator_ready, self.hurry)
         child = await self.stack.enter_async_context(starting)
         ready = await child.ready(START_S)
-        self.steps.done(f"simulator: {counted(len(ready['calls']), 'call')} at {ready['url']}")
+        calls = f": {counted(len(ready['calls']), 'call')}" if ready["calls"] else ""
+        self.steps.done(f"simulator{calls} at {ready['url']}")
         return child, ready
 
     async def engine(self, settings: Mapping[str, str]) -> tuple[Child, Event]:
@@ -132,12 +157,12 @@ async def staged(
     steps: Steps,
     hurry: asyncio.Event,
     settings: Mapping[str, str] | None = None,
-    kept: int = KEPT,
+    receiver: Receiver | None = None,
     source: Source = "realtime",
 ) -> AsyncIterator[Stage]:
-    """Start them; `settings` are further variables of the engine, `kept` deliveries are kept. DemoError when one does not start; nothing is left then."""
+    """Start them; `settings` are further variables of the engine. DemoError when one does not start; nothing is left then."""
     async with AsyncExitStack() as stack:
-        receiver = await stack.enter_async_context(Receiver(kept))
+        receiver = await stack.enter_async_context(receiver or Receiver())
         start = _Starting(stack, environ, steps, hurry)
         state = {"CUELINE_STATE_DIR": stack.enter_context(TemporaryDirectory(prefix="cueline-"))}
         ours = engine_settings(phrases, receiver) | state

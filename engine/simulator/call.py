@@ -62,12 +62,18 @@ class Call:
     """A call from its first subscription to its end."""
 
     def __init__(
-        self, options: CallOptions, delivery: DeliveryOptions, playback: Playback, conversation: Conversation
+        self,
+        options: CallOptions,
+        delivery: DeliveryOptions,
+        playback: Playback,
+        conversation: Conversation,
+        wait_ms: int = 0,
     ) -> None:
         self.options = options
         self.delivery = delivery
         self.playback = playback
         self.conversation = conversation
+        self.wait_ms = wait_ms  # from its first subscription to the beginning of its audio
         self.listeners: set[Listener] = set()
         self._sent: deque[Sent] = deque(maxlen=SENT_KEPT)
 

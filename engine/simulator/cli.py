@@ -34,7 +34,7 @@ def simulate(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 picks a free one.")] = 8090,
-    calls: Annotated[int | None, typer.Option(min=1, help="Number of calls; recordings are used in turn.")] = None,
+    calls: Annotated[int | None, typer.Option(min=0, help="Number of calls; recordings are used in turn.")] = None,
     speech: Annotated[Path, typer.Option(help="Folder with WAV files and manifest.json.")] = SPEECH_DIR,
     wav: Annotated[list[Path] | None, typer.Option(help="Play this 8 kHz mono WAV instead; repeatable.")] = None,
     fault: Annotated[
@@ -63,6 +63,7 @@ def simulate(
             host=host,
             port=port,
             calls=_calls(speech, wav, calls),
+            repertoire=_calls(speech, wav, None),
             delivery=DeliveryOptions(
                 fragment=int(fragment) if fragment.isdecimal() else fragment,
                 jitter_ms=jitter_ms,

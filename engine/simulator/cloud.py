@@ -1,19 +1,26 @@
-"""The simulated Genesys Cloud as one object that login, platform, socket and control handlers share."""
+"""The simulated Genesys Cloud as one object that login, platform, socket and control handlers share.
+
+Calls that are placed while it runs play the repertoire in turn; of those that have ended the latest ENDED_KEPT are shown, so that
+it may run for days.
+"""
 
 import asyncio
 import time
 
+from engine.errors import ConfigError
 from engine.simulator.call import Call
 from engine.simulator.clock import clock_ms, epoch_ms
 from engine.simulator.conversation import Conversation
 from engine.simulator.faults import Fault, FaultBoard, Stage
 from engine.simulator.journal import Journal
-from engine.simulator.options import CallOptions, FaultOptions, SimulatorOptions
+from engine.simulator.options import CallOptions, FaultOptions, SimulatorOptions, conversation_id
 from engine.simulator.playback import Playback
 from engine.simulator.recordings import Library
 from engine.simulator.refusals import RefusalError
 from engine.simulator.ticker import Ticker
 from engine.simulator.tokens import TokenStore
+
+ENDED_KEPT = 100  # calls that have ended, once further ones are placed
 
 
 class Cloud:
@@ -27,16 +34,35 @@ class Cloud:
         self.ticker = Ticker()
         self.closing = asyncio.Event()
         self._library = Library()
-        self.calls = {call.conversation_id: self._call(n, call) for n, call in enumerate(options.calls)}
+        self._placed = 0
+        self.calls = {
+            call.conversation_id: self._call(n, call, n * options.stagger_ms) for n, call in enumerate(options.calls)
+        }
         for fault in options.faults:
             self.arm(fault)
 
-    def _call(self, number: int, options: CallOptions) -> Call:
+    def _call(self, number: int, options: CallOptions, wait_ms: int = 0) -> Call:
         delivery = options.delivery or self.options.delivery
         playback = Playback(self._library.track(options.wav, delivery, number), delivery)
-        call = Call(options, delivery, playback, Conversation(options.conversation_id, epoch_ms()))
+        call = Call(options, delivery, playback, Conversation(options.conversation_id, epoch_ms()), wait_ms)
         if options.ended:
             call.conversation.end(epoch_ms())
+        return call
+
+    def place(self) -> Call:
+        """One more call, the repertoire's next; ConfigError where there is none."""
+        if not self.options.repertoire:
+            raise ConfigError(["calls: the simulator has no repertoire to place calls from"])
+        played = self.options.repertoire[self._placed % len(self.options.repertoire)]
+        number = len(self.options.calls) + self._placed
+        self._placed += 1
+        call = self._call(number, played.model_copy(update={"conversation_id": conversation_id(number)}))
+        ended = [name for name, each in self.calls.items() if each.state == "ended"]
+        for name in ended[:-ENDED_KEPT]:
+            del self.calls[name]
+        self.calls[call.options.conversation_id] = call
+        if call.delivery.start_on == "open":
+            self.start(call)
         return call
 
     def open(self) -> None:
@@ -46,10 +72,9 @@ class Cloud:
                 self.start(call)
 
     def start(self, call: Call) -> None:
-        """Start a waiting call's clock, later by its place in the list; one that runs or has ended is left alone."""
+        """Start a waiting call's clock, its `wait_ms` from now; one that runs or has ended is left alone."""
         if call.state == "waiting":
-            place = list(self.calls).index(call.options.conversation_id)
-            call.playback.start(time.monotonic_ns() + place * self.options.stagger_ms * 1_000_000)
+            call.playback.start(time.monotonic_ns() + call.wait_ms * 1_000_000)
             self.ticker.add(call)
 
     def visible_call(self, conversation_id: str) -> Call:

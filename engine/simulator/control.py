@@ -1,6 +1,7 @@
 """Watching and steering the simulator over HTTP, under `/simulator`; needs no token, is not noted in the journal.
 
-`GET calls | requests | actions | faults | load`, `POST faults`, `POST calls/{id}/end`.
+`GET calls | requests | actions | faults | load`, `POST faults`, `POST calls` (one more, the next of the repertoire),
+`POST calls/{id}/end`.
 """
 
 import orjson
@@ -21,6 +22,7 @@ class ControlApi:
     def add_to(self, app: web.Application) -> None:
         """Register the routes."""
         app.router.add_get("/simulator/calls", self._calls)
+        app.router.add_post("/simulator/calls", self._place)
         app.router.add_post("/simulator/calls/{conversation}/end", self._end)
         app.router.add_get("/simulator/requests", self._requests)
         app.router.add_get("/simulator/actions", self._actions)
@@ -43,6 +45,12 @@ class ControlApi:
     async def _load(self, _request: web.Request) -> web.Response:
         """How well the simulator keeps time: a load generator that is late makes its listener look late."""
         return web.json_response({"late_ms": round(self._cloud.ticker.late_s * 1000, 3)})
+
+    async def _place(self, _request: web.Request) -> web.Response:
+        try:
+            return web.json_response(self._cloud.place().report().body(), status=201)
+        except ConfigError as error:
+            return web.json_response({"message": str(error)}, status=409)
 
     async def _end(self, request: web.Request) -> web.Response:
         call = self._cloud.calls.get(request.match_info["conversation"])

@@ -87,6 +87,7 @@ class SimulatorOptions(Options):
     stall_s: Positive = Field(5.0, description="How long stalling faults hold an answer back.")
     answer_timeout_s: Positive = Field(10.0, description="A real-time client has so long for each of its messages.")
     calls: tuple[CallOptions, ...] = ()
+    repertoire: tuple[CallOptions, ...] = Field((), description="What calls that are placed later play, in turn.")
     delivery: DeliveryOptions = DeliveryOptions()
     stagger_ms: int = Field(0, ge=0, description="Call n starts n times so much later.")
     faults: tuple[FaultOptions, ...] = ()

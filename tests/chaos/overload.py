@@ -27,6 +27,7 @@ from bench.load.soak import CAPACITY, SHARE, wanted_calls
 from bench.load.soaking import delta
 from engine.demo.figures import bucket_percentile
 from engine.demo.interrupts import Interrupts
+from engine.demo.receiver import Receiver
 from engine.demo.scene import Machine, Source
 from engine.demo.stage import LAST_WORDS_S, SIMULATE, Stage, staged, wanted_phrases
 from engine.errors import DemoError
@@ -51,7 +52,7 @@ async def overload(offered: int, seconds: float, source: Source, progress: Progr
     with TemporaryDirectory(prefix="cueline-overload-") as folder:
         settings = {"CUELINE_STATE_DIR": folder, "GENESYS_CONVERSATION_ID": ""}
         async with staged(
-            arguments, wanted_phrases(SPEECH_DIR), os.environ, progress, hurry, settings, 100_000, source
+            arguments, wanted_phrases(SPEECH_DIR), os.environ, progress, hurry, settings, Receiver(100_000), source
         ) as stage:
             return await (_offered if source == "realtime" else _connecting)(stage, seconds, progress)
 

@@ -17,8 +17,10 @@ from engine.simulator.audiohook.report import HookReport
 from engine.simulator.audiohook.socket import Dialer
 from engine.simulator.audiohook.tally import Tally
 from engine.simulator.audiohook.ticker import Ticker
+from engine.simulator.options import conversation_id
 
 FAULTS_PER_S = 200
+ENDED_KEPT = 100  # calls that have ended, once further ones are placed
 LEAVE_S = 15.0  # for calls to say close and hear closed, at the end
 
 
@@ -34,14 +36,16 @@ class AudioHookCalls:
         self._port: int | None = None
         self._leaving = asyncio.Event()
         self._faulty: set[asyncio.Task[None]] = set()
+        self._placed: set[asyncio.Task[None]] = set()
+        self._placings = 0
 
     async def __aenter__(self) -> Self:
         library = Library(self.options.message_samples)
-        for call in self.options.calls:
+        for call in (*self.options.calls, *self.options.repertoire):
             library.check(call)
         self._dialer = Dialer(self.options)
-        shop = Workshop(self.options, self._dialer, self.ticker, self.tally, library)
-        self.calls = tuple(Call(shop, call) for call in self.options.calls)
+        self._shop = Workshop(self.options, self._dialer, self.ticker, self.tally, library)
+        self.calls = tuple(Call(self._shop, call) for call in self.options.calls)
         self.by_id = {call.plays.conversation_id: call for call in self.calls}
         if self.options.port is not None:
             await self._listen(self.options.port)
@@ -60,7 +64,9 @@ class AudioHookCalls:
             call.end()
         for task in self._faulty:
             task.cancel()
-        await asyncio.wait({self._running, *self._faulty}, timeout=LEAVE_S)
+        await asyncio.wait({self._running, *self._faulty, *self._placed}, timeout=LEAVE_S)
+        for task in self._placed:
+            task.cancel()
         for running in (self._running, self._ticking):
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -72,8 +78,26 @@ class AudioHookCalls:
     async def wait(self) -> None:
         """Until every call and every committed fault is over."""
         await asyncio.wait({self._running})
-        while self._faulty:
-            await asyncio.wait(self._faulty)
+        while beside := self._faulty | self._placed:
+            await asyncio.wait(beside)
+
+    def place(self) -> Call:
+        """One more call, the repertoire's next, which connects now; ConfigError where there is none."""
+        if not self.options.repertoire or self._leaving.is_set():
+            raise ConfigError(["calls: there is no repertoire to place calls from, or all is about to end"])
+        played = self.options.repertoire[self._placings % len(self.options.repertoire)]
+        number = self.options.first_call + len(self.options.calls) + self._placings
+        self._placings += 1
+        self.tally.calls += 1
+        call = Call(self._shop, played.model_copy(update={"conversation_id": conversation_id(number)}))
+        ended = [each for each in self.calls if each.state == "ended"]
+        gone = set(ended[:-ENDED_KEPT])
+        self.calls = (*(each for each in self.calls if each not in gone), call)
+        self.by_id = {each.plays.conversation_id: each for each in self.calls}
+        task = asyncio.create_task(call.run())
+        self._placed.add(task)
+        task.add_done_callback(self._placed.discard)
+        return call
 
     def commit(self, name: str, count: int = 1) -> None:
         """Let `count` sessions beside the calls commit this fault, FAULTS_PER_S a second; outcomes follow. ConfigError.
@@ -100,7 +124,7 @@ class AudioHookCalls:
     @property
     def over(self) -> bool:
         """Every call is over."""
-        return self._running.done()
+        return self._running.done() and not self._placed
 
     def load(self) -> dict[str, float]:
         """How late the worst thing was done that was due, and how many were late by more than 100 ms."""

@@ -143,6 +143,7 @@ def audiohook(
         given["channels"] = channels = channels or (1 if product == "connector" else 2)
         count, share = (1 if calls is None else calls, 0.0) if probe else (calls, speech_share)  # a probe plays nothing
         given["calls"] = _calls(speech, wav, channels, count, share, first_call)
+        given["repertoire"] = () if probe else _calls(speech, wav, channels, None, 1.0, 0)
         given["gaps"] = [_gap(each, paused=True) for each in pause or ()] + [_gap(each) for each in discard or ()]
         options = HookOptions.model_validate(given)
         faults = [_fault(each, options) for each in fault or ()]

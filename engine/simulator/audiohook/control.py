@@ -1,6 +1,6 @@
 """Watching and steering AudioHook calls over HTTP, in the main simulator's words.
 
-`GET /simulator/calls | load | summary | faults`, `POST faults` with `{"name", "count"}`, and `POST calls/{conversation}/DEED`,
+`GET /simulator/calls | load | summary | faults`, `POST calls` (one more, the next of the repertoire), `POST faults` with `{"name", "count"}`, and `POST calls/{conversation}/DEED`,
 some with `?seconds=`: DEEDS says which there are.
 """
 
@@ -42,12 +42,19 @@ class HookControl:
         app.router.add_get("/simulator/load", self._load)
         app.router.add_get("/simulator/summary", self._summary)
         app.router.add_get("/simulator/faults", self._faults)
+        app.router.add_post("/simulator/calls", self._place)
         app.router.add_post("/simulator/faults", self._commit)
         app.router.add_post("/simulator/calls/{conversation}/{deed}", self._act)
         return app
 
     async def _list(self, _request: web.Request) -> web.Response:
         return web.json_response([report.body() for report in self._calls.reports])
+
+    async def _place(self, _request: web.Request) -> web.Response:
+        try:
+            return web.json_response(self._calls.place().report().body(), status=201)
+        except ConfigError as error:
+            return web.json_response({"message": str(error)}, status=409)
 
     async def _load(self, _request: web.Request) -> web.Response:
         """How well the simulator keeps time: a load generator that is late makes its listener look late."""

@@ -61,6 +61,8 @@ class HookOptions(Options):
     client_secret: str = Field("", repr=False, description="Base64; empty: requests are not signed.")
     organization_id: str = Field(ORGANIZATION_ID, pattern=_UUID)
     calls: tuple[HookCall, ...] = ()
+    repertoire: tuple[HookCall, ...] = Field((), description="What calls that are placed later play, in turn.")
+    first_call: int = Field(0, ge=0, description="Number of the first call, from which ids are made.")
     channels: Literal[1, 2] = 2
     product: Product = "monitor"
     language: str | None = None

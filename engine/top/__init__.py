@@ -1,0 +1,1 @@
+"""`cueline top`: the engine's live feed in a terminal."""
