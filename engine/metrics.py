@@ -38,13 +38,7 @@ class Metrics:
             "cueline_conversations_ended", "Conversations that left, by how.", ["source", "reason"]
         )
         self._refused = self._counter("cueline_conversations_refused", "Conversations not taken.", ["reason"])
-        self._deaf = self._gauge(
-            "cueline_conversations_without_audio",
-            "Conversations that have been listening for 10 s or more, and got no audio in the last 10 s.",
-            ["source"],
-        )
-        for source in ("realtime", "audiohook"):
-            self._deaf.labels(source)
+        self._without_audio = self._make_without_audio()
         self.refused_total = 0
         self._reconnects = self._counter("cueline_reconnects", "Sockets opened again.", ["reason"])
         self._waiting = self._gauge(
@@ -83,6 +77,16 @@ class Metrics:
             "cueline_model_info", "The model in use; always 1.", ["name", "decoding", "frames_per_chunk"]
         )
 
+    def _make_without_audio(self) -> Gauge:
+        gauge = self._gauge(
+            "cueline_conversations_without_audio",
+            "Conversations that have been listening for 10 s or more, and got no audio in the last 10 s.",
+            ["source"],
+        )
+        for source in ("realtime", "audiohook"):
+            gauge.labels(source)
+        return gauge
+
     def _gauge(self, name: str, documentation: str, labels: list[str]) -> Gauge:
         return Gauge(name, documentation, labels, registry=self.registry)
 
@@ -112,7 +116,7 @@ class Metrics:
 
     def without_audio(self, source: Source, count: int) -> None:
         """So many conversations of a source get no audio now."""
-        self._deaf.labels(source).set(count)
+        self._without_audio.labels(source).set(count)
 
     def reconnected(self, reason: str) -> None:
         """A socket is being opened again."""
