@@ -67,13 +67,13 @@ class Metrics:
             "cueline_conversations_ended", "Conversations that left, by how.", ["source", "reason"]
         )
         self._refused = self._counter("cueline_conversations_refused", NOT_TAKEN, ["reason"])
-        self._deaf = self._gauge(
+        self._without_audio = self._gauge(
             "cueline_conversations_without_audio",
             "Conversations that have been listening for 10 s or more, and got no audio in the last 10 s.",
             ["source"],
         )
         for source in LIVE_SOURCES:
-            self._deaf.labels(source)
+            self._without_audio.labels(source)
         self.refused_total = 0
         self._reconnects = self._counter("cueline_reconnects", "Sockets opened again.", ["reason"])
         self._waiting = self._gauge(
@@ -185,7 +185,7 @@ class Metrics:
 
     def without_audio(self, source: Source, count: int) -> None:
         """So many conversations of a source get no audio now."""
-        self._deaf.labels(source).set(count)
+        self._without_audio.labels(source).set(count)
 
     def reconnected(self, reason: str) -> None:
         """A socket is being opened again."""

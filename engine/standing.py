@@ -7,7 +7,7 @@ from engine.audio.arena import Arena
 from engine.commands.dispatcher import Dispatcher
 from engine.commands.outbox import Outbox
 from engine.genesys.platform import PlatformClient
-from engine.live.ports import EngineStanding, ShardStanding
+from engine.live.ports import EngineStanding, Info, ShardStanding
 from engine.metrics import Metrics
 from engine.shards.inside import Inside
 from engine.shards.memory import resident_mb
@@ -22,6 +22,7 @@ class EngineStands:
         metrics: Metrics,
         platform: PlatformClient,
         inside: Callable[[], Inside],
+        info: Callable[[str], Info | None],
         model: str,
     ) -> None:
         self._readiness = readiness
@@ -29,6 +30,7 @@ class EngineStands:
         self._platform = platform
         self._inside = inside
         self._model = model
+        self.info = info
         self._outbox: Outbox | None = None
         self._dispatcher: Dispatcher | None = None
 

@@ -14,9 +14,7 @@ from typing import Any
 
 import structlog
 
-from engine import __version__
 from engine.admin.events import EventStream
-from engine.admin.live_feed import Live
 from engine.admin.server import AdminParts, AdminServer
 from engine.commands.command import Command
 from engine.commands.dispatcher import Dispatcher
@@ -26,14 +24,13 @@ from engine.commands.rules import Rules
 from engine.commands.sinks import open_sinks
 from engine.genesys.platform import PlatformClient
 from engine.intake.audiohook_server import AudioHookServer
-from engine.intake.conversation import Conversation, EndReason
+from engine.intake.conversation import Conversation, ConversationInfo, EndReason
 from engine.intake.followed import FOLLOWED_TABLES, Followed
 from engine.intake.ports import Lease
 from engine.intake.realtime_client import RealtimeConversation
 from engine.intake.registry import Conversations
 from engine.intake.retry_budget import RetryBudget
-from engine.live.board import Board
-from engine.live.rows import Setting
+from engine.live_view import LiveView
 from engine.metrics import Metrics
 from engine.notify import Notifier
 from engine.open_files import raise_limit
@@ -42,7 +39,6 @@ from engine.reports import Reports
 from engine.shard_metrics import ShardReading
 from engine.shards.admission import calls_of
 from engine.shards.pool import Pool
-from engine.standing import EngineStands
 from engine.state_file import StateFile
 
 CLOSING_SHARE = 0.4  # of the drain time is kept for rings, workers and commands
@@ -73,13 +69,12 @@ class Supervisor:
         )
         self._metrics.token_life_from(lambda: self._platform.token_seconds_left(time.monotonic()))
         self._events = EventStream(self._metrics.event_lost)
-        self._live_events = EventStream(self._metrics.event_lost, kept=0)
-        setting = Setting(__version__, round(time.time(), 3), options.console.show_text, options.rules)
-        model = options.speech.model_path.name
-        self._stands = EngineStands(self._readiness, self._metrics, self._platform, lambda: self._pool.inside, model)
-        self._board = Board(setting, self._stands, self._live_events, self._metrics.without_audio)
+        self._live = LiveView(
+            options, self._metrics, self._platform, self._readiness, lambda: self._pool.inside, self._info
+        )
+        board = self._live.board
         self._reports = Reports(
-            Rules(options.rules), self._metrics, self._events, self._board, offer=self._offer, fail=self._fail
+            Rules(options.rules), self._metrics, self._events, board, offer=self._offer, fail=self._fail
         )
         self._pool = Pool(
             options.shards,
@@ -89,7 +84,7 @@ class Supervisor:
             on_spotted=self._reports.spotted,
             on_channel_failed=self._reports.channel_failed,
         )
-        self._pool.inside.watch(self._board)
+        self._pool.inside.watch(board)
         self._files = raise_limit()
         self._orderly = True
         self._followed = Followed()
@@ -107,8 +102,7 @@ class Supervisor:
             if options.audiohook.keys
             else None
         )
-        live = Live(self._board, self._live_events)
-        parts = AdminParts(self._conversations, self._readiness, self._metrics, self._events, live)
+        parts = AdminParts(self._conversations, self._readiness, self._metrics, self._events, self._live.live)
         self._admin = AdminServer(options.admin, parts)
         self._state: StateFile | None = None
         self._dispatcher: Dispatcher | None = None
@@ -150,18 +144,17 @@ class Supervisor:
         stack.callback(outbox.close)
         self._state.start(outbox.heed)
         self._dispatcher = Dispatcher(sinks, outbox, self._metrics, self._reports.outcome, self._reports.handed)
-        self._stands.serve(outbox, self._dispatcher)
+        self._live.stands.serve(outbox, self._dispatcher)
         stack.push_async_callback(self._dispatcher.close)
         stack.push_async_callback(self._stop_pool)
         prepared = await self._pool.start()
         self._model_loaded = True
         speech = self._options.speech
         self._metrics.model_loaded(speech.model_path.name, speech.decoding, str(speech.chunk_frames))
-        stack.callback(self._loop.create_task(self._board.run(), name="live view").cancel)
         stack.push_async_callback(self._admin.stop)
         await self._admin.start()
         stack.callback(self._events.close)
-        stack.callback(self._live_events.close)
+        stack.enter_context(self._live.running())
         if self._audiohook is not None:
             stack.push_async_callback(self._audiohook.stop)
             await self._audiohook.start()
@@ -190,6 +183,9 @@ class Supervisor:
 
     def _fail(self, key: str, reason: EndReason) -> None:
         self._conversations.fail(key, reason)
+
+    def _info(self, key: str) -> ConversationInfo | None:
+        return self._conversations.info(key)
 
     def _readings(self) -> Iterable[ShardReading]:
         return self._pool.readings()

@@ -172,6 +172,10 @@ class Conversations:
         """Those that left lately, then those followed now."""
         return [conversation.info for part in (self._left, self._live) for conversation in part.values()]
 
+    def info(self, key: str) -> ConversationInfo | None:
+        """One that is followed now."""
+        return self._live[key].info if key in self._live else None
+
     @property
     def live(self) -> int:
         """How many are followed now."""

@@ -155,7 +155,10 @@ class Board:
             seen = rings.look(now_ns)
             for ring in seen.bounds:
                 call, line = self._held[shard, ring]
-                line.track.look(rings.bounds(ring))
+                bounds = rings.bounds(ring)
+                line.track.look(bounds)
+                if bounds.gaps and call.live:  # which it has counted, without a change of its state
+                    call.info = self._standing.info(call.key) or call.info
                 self._calls.touch(call)
             for ring in seen.late:
                 self._calls.touch(self._held[shard, ring][0])

@@ -95,7 +95,7 @@ class ShardStanding:
 
 
 class Standing(Protocol):
-    """Who knows both."""
+    """Who knows both, and more."""
 
     def engine(self) -> EngineStanding:
         """The whole."""
@@ -103,6 +103,10 @@ class Standing(Protocol):
 
     def shards(self) -> Sequence[ShardStanding]:
         """Each shard, in the order of their numbers."""
+        ...
+
+    def info(self, key: str) -> Info | None:
+        """A conversation that is followed now."""
         ...
 
     def arena(self, shard: int) -> Arena:

@@ -52,7 +52,8 @@ class Track:
             end = min(now.safe, now.gaps[0].at) if now.gaps else now.safe
             self.speech[-1] = start_ms, max(start_ms, self.position_ms(end))
         for gap in now.gaps:
-            self.gaps.append((self.position_ms(gap.at), gap.frames * FRAME_MS))
+            if gap.frames:  # or it only ends what was being said
+                self.gaps.append((self.position_ms(gap.at), gap.frames * FRAME_MS))
             self._gap_frames += gap.frames
         self._gap_frames = now.gap_frames
         if news and now.utterance:
