@@ -95,7 +95,7 @@ soak: $(READY) ## steady load for MINUTES, at CALLS or 70 % of bench/capacity.js
 overload: $(READY) ## one and a half times what the machine holds: refusals at once, admitted calls unharmed; 90 seconds
 	@$(BIN)/python -m tests.chaos.overload $(if $(SOURCE),--source $(SOURCE)) $(if $(CALLS),--calls $(CALLS))
 
-docs: $(READY) ## docs/configuration.md, metrics.md and logs.md anew, from the source; a test fails where one is stale
+docs: $(READY) ## docs/configuration.md and docs/metrics.md anew, from the source; a test fails where one is stale
 	@$(BIN)/python -m tools.reference
 
 lock: $(READY) ## make requirements.lock anew from pyproject.toml
