@@ -1,6 +1,7 @@
 """Who may use the admin API: a bearer token where one is set, else only programs of this machine that are no web page.
 
-With a token, every address but the probes needs it (and but /metrics, where that is opened). Without one the API listens on
+With a token, every address but the probes and the console's page, which holds no data, needs it (and but /metrics, where
+that is opened). Without one the API listens on
 loopback only, which keeps other machines out but not a browser on this one: a page from anywhere may send requests there,
 and a name that its owner points to 127.0.0.1 makes it read the answers, too. So the Host header has to name the loopback,
 and what a browser marks as sent by another site's page is refused. Every refusal is counted.
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from engine.admin.console import is_page
 from engine.admin.problems import problem
 from engine.metrics import AdminRefusal
 from engine.options import AdminOptions
@@ -47,7 +49,7 @@ def _judge_token(options: AdminOptions) -> Judge:
     free = PROBES | {METRICS} if options.open_metrics else PROBES
 
     def judge(request: web.Request) -> tuple[AdminRefusal, web.Response] | None:
-        if request.path in free or _carries(request, expected):
+        if request.path in free or is_page(request.path) or _carries(request, expected):
             return None
         headers = {"WWW-Authenticate": 'Bearer realm="cueline"'}
         return "unauthorized", problem(401, "this needs the header Authorization: Bearer TOKEN", headers)
@@ -67,7 +69,7 @@ def _judge_browser(request: web.Request) -> tuple[AdminRefusal, web.Response] | 
     if not _names_loopback(host):
         detail = "without CUELINE_ADMIN_TOKEN the Host header has to name this machine: localhost or a loopback address"
         return "host", problem(403, detail, allowed=["localhost", "127.0.0.1", "[::1]"])
-    if not _of_own_site(request, host):
+    if not is_page(request.path) and not _of_own_site(request, host):  # the page may be opened from a link
         return "cross_site", problem(
             403, "sent by a web page of another site; set CUELINE_ADMIN_TOKEN to be asked for it"
         )

@@ -12,6 +12,7 @@ import structlog
 from aiohttp import web
 
 from engine import addresses
+from engine.admin.console import ConsoleApi
 from engine.admin.conversations import Conversations, ConversationsApi
 from engine.admin.event_feed import EventsApi
 from engine.admin.events import EventStream
@@ -32,6 +33,7 @@ log = structlog.get_logger(__name__)
 
 INDEX = """Cueline, admin API
 
+GET    /                         in a browser: the live console; else this text
 GET    /metrics                  Prometheus
 GET    /healthz                  200 while the event loop is alive
 GET    /readyz                   200 while conversations can be taken; else 503, each condition in the body
@@ -43,7 +45,7 @@ GET    /v1/conversations/{id}/timeline   when it was spoken on, its phrases, its
 GET    /v1/events                what happens, as server-sent events
 GET    /v1/live                  the whole state, then what changes, as server-sent events (docs/live.md)
 
-Where a token is set, all but /healthz and /readyz need the header Authorization: Bearer TOKEN.
+Where a token is set, all but /, /healthz and /readyz need the header Authorization: Bearer TOKEN.
 """
 
 
@@ -64,17 +66,13 @@ def make_app(options: AdminOptions, parts: AdminParts, ticker: LoopTicker, limit
     middlewares = [make_patience(refused), problems, make_guard(options, refused)]
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
     app[LIMITS] = limits
-    app.router.add_get("/", _index)
+    ConsoleApi(INDEX).add_to(app)
     HealthApi(ticker, parts.readiness, parts.metrics).add_to(app)
     ConversationsApi(parts.conversations, parts.metrics.conversation_refused).add_to(app)
     EventsApi(parts.events).add_to(app)
     if parts.live is not None:
         LiveApi(parts.live).add_to(app)
     return app
-
-
-async def _index(_request: web.Request) -> web.Response:
-    return web.Response(text=INDEX)
 
 
 class AdminServer:

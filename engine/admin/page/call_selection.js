@@ -1,0 +1,43 @@
+// Which calls are listed, and in what order. Pure.
+
+const LATE_MS = 500;
+
+const WHICH = {
+  live: () => true,
+  speaking: (call) => call.channels.some(({ speaking }) => speaking),
+  trouble: (call) => troubled(call) !== null,
+  left: () => true,
+};
+const ORDER = {
+  newest: (a, b) => b.begun - a.begun,
+  oldest: (a, b) => a.begun - b.begun,
+  late: (a, b) => behind(b) - behind(a) || b.begun - a.begun,
+  phrases: (a, b) => b.phrases - a.phrases || b.begun - a.begun,
+};
+
+/** How long the oldest frame not yet heard has waited, over all channels. */
+export const behind = (call) => call.channels.reduce((most, { late_ms }) => Math.max(most, late_ms), 0);
+
+/** What is wrong with a live call in a word or two, or null. */
+export function troubled(call) {
+  if (["reconnecting", "failed"].includes(call.state)) return call.state;
+  if (call.without_audio) return "no audio";
+  return behind(call) >= LATE_MS ? "late" : null;
+}
+
+/** The wanted calls of a view in order. `text` is looked for in ids, source, state, reason and channels. */
+export function selected(view, which, order, text) {
+  const rows = which === "left" ? view.ended : view.calls.filter(WHICH[which]);
+  const found = text ? rows.filter((call) => words(call).includes(text)) : rows;
+  return which === "left" ? found : [...found].sort((a, b) => ORDER[order](a, b) || (a.key < b.key ? -1 : 1));
+}
+
+const known = new WeakMap();
+
+function words(call) {
+  if (!known.has(call)) {
+    const all = [call.key, call.conversation_id, call.source, call.state, call.reason, troubled(call)];
+    known.set(call, all.filter(Boolean).join(" ").toLowerCase());
+  }
+  return known.get(call);
+}

@@ -1,0 +1,59 @@
+// Is it well? One sentence and what there is to worry about, from the figures alone. Pure; docs/console.md lists the bounds.
+
+import { counted, millis, percent } from "./words.js";
+
+export const OBJECTIVE_MS = 500;
+const LEVELS = ["ok", "warn", "bad"];
+const CONDITIONS = {
+  model_loaded: "the model is not loaded yet",
+  shards_up: "not all shards are up",
+  not_draining: "it is draining",
+  capacity_left: "there is no room for another call",
+  state_writable: "the state folder can’t be written",
+};
+
+/** {level, text, concerns: [{level, text}]} of an ENGINE, its SHARDs, frames lost lately and recent latencies' 95th percentile. */
+export function verdict(engine, shards, lost, p95) {
+  const concerns = [...standing(engine), ...hearing(engine, shards, lost), ...speed(engine, p95), ...doing(engine)];
+  const level = LEVELS[Math.max(0, ...concerns.map((concern) => LEVELS.indexOf(concern.level)))];
+  return { level, text: sentence(engine, level), concerns };
+}
+
+function sentence(engine, level) {
+  const hears = engine.calls ? `hearing ${counted(engine.calls, "call")}` : "no calls now";
+  if (engine.status === "draining") return `Draining: ${engine.calls ? `${counted(engine.calls, "call")} left` : "no calls left"}.`;
+  if (engine.status !== "ready") return `Not ready for new calls; ${hears}.`;
+  const opening = engine.calls ? `Hearing ${counted(engine.calls, "call")}` : "Ready, no calls now";
+  return level === "ok" ? `${opening}. All is well.` : `${opening}, but:`;
+}
+
+function* standing(engine) {
+  if (engine.status === "draining") yield warn("New calls are refused until it has stopped or is started again.");
+  for (const [name, holds] of Object.entries(engine.conditions)) {
+    if (!holds && name !== "not_draining") yield bad(`Not ready: ${CONDITIONS[name] ?? name.replaceAll("_", " ")}.`);
+  }
+  if (engine.token_s !== null && engine.token_s < 120) yield bad(`The platform’s token ends in ${Math.max(0, Math.round(engine.token_s))} s.`);
+}
+
+function* hearing(engine, shards, lost) {
+  if (engine.without_audio) yield warn(`${counted(engine.without_audio, "call")} without audio for 10 s or more.`);
+  if (lost) yield warn(`${counted(lost, "frame")} lost in the last 5 minutes: more audio came than was heard.`);
+  for (const { shard, up, utilization } of shards) {
+    if (!up) yield bad(`Shard ${shard} is down.`);
+    else if (utilization > 0.9) yield warn(`Shard ${shard} is full: ${percent(utilization)} busy.`);
+  }
+}
+
+function* speed(engine, p95) {
+  if (p95 !== null && p95 > OBJECTIVE_MS) yield warn(`Phrases are late: 5 in 100 took ${millis(p95)} or more, the objective is 500 ms.`);
+  if (engine.loop_lag_ms > 100) yield warn(`The event loop is ${millis(engine.loop_lag_ms)} late.`);
+}
+
+function* doing(engine) {
+  for (const sink of engine.sinks_failing) yield bad(`Sink ${sink} fails; its commands wait.`);
+  if (engine.outbox_dead) yield warn(`${counted(engine.outbox_dead, "command")} given up: cueline commands list.`);
+  if (engine.outbox_oldest_s > 30) yield warn(`${counted(engine.outbox_pending, "command")} waiting, the oldest for ${Math.round(engine.outbox_oldest_s)} s.`);
+}
+
+const warn = (text) => ({ level: "warn", text });
+const bad = (text) => ({ level: "bad", text });
