@@ -8,9 +8,8 @@ can't be in time waits in the state file for the next start), everything closes 
 import asyncio
 import signal
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
-from typing import Any
 
 import structlog
 
@@ -40,10 +39,9 @@ from engine.shard_metrics import ShardReading
 from engine.shards.admission import calls_of
 from engine.shards.pool import Pool
 from engine.state_file import StateFile
+from engine.stopping import MIN_CLOSING_S, Stopping
 
-CLOSING_SHARE = 0.4  # of the drain time is kept for rings, workers and commands
 WORKERS_SHARE = 0.5  # of what is left once the calls are gone is kept for workers and commands
-MIN_CLOSING_S = 2.0
 MIN_WORKERS_S = 0.5
 STOP_MARGIN_S = 10.0  # from the deadline to the end of the process, at most
 
@@ -57,9 +55,7 @@ class Supervisor:
         self._options = options
         self._notifier = Notifier()
         self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
-        self._hurry = asyncio.Event()
-        self._deadline = self._call_deadline = 0.0  # loop time, set by the first signal
+        self._stopping = Stopping(options.drain_s)
         self._starting: asyncio.Task[None] | None = None
         self._model_loaded = False
         self._metrics = Metrics(self._readings)
@@ -72,9 +68,8 @@ class Supervisor:
         self._live = LiveView(
             options, self._metrics, self._platform, self._readiness, lambda: self._pool.inside, self._info
         )
-        board = self._live.board
         self._reports = Reports(
-            Rules(options.rules), self._metrics, self._events, board, offer=self._offer, fail=self._fail
+            Rules(options.rules), self._metrics, self._events, self._live.board, offer=self._offer, fail=self._fail
         )
         self._pool = Pool(
             options.shards,
@@ -84,7 +79,7 @@ class Supervisor:
             on_spotted=self._reports.spotted,
             on_channel_failed=self._reports.channel_failed,
         )
-        self._pool.inside.watch(board)
+        self._pool.inside.watch(self._live.board)
         self._files = raise_limit()
         self._orderly = True
         self._followed = Followed()
@@ -124,7 +119,7 @@ class Supervisor:
                 log.info("stopped while starting")
                 return True
             self._notifier.ready(self._status())
-            await self._stop.wait()
+            await self._stopping.wait()
             await self._drain()
         orderly = self._orderly and not self._conversations.stuck
         log.info("cueline has stopped", orderly=orderly)
@@ -194,14 +189,14 @@ class Supervisor:
         return {
             "model_loaded": self._model_loaded,
             "shards_up": self._pool.all_up,
-            "not_draining": not self._stop.is_set(),
+            "not_draining": not self._stopping.asked,
             "capacity_left": self._pool.has_capacity,
             "state_writable": self._state is not None and self._state.trouble is None,
         }
 
     def _status(self) -> str:
         """One line for `systemctl status`."""
-        if self._stop.is_set():
+        if self._stopping.asked:
             return f"stopping, {self._conversations.live} conversations"
         if not self._model_loaded:
             return "starting"
@@ -212,48 +207,32 @@ class Supervisor:
     # stop
 
     def _on_signal(self, number: signal.Signals) -> None:
-        if self._stop.is_set():
-            log.warning("hurrying", signal=number.name)
-            self._deadline = self._loop.time()
-            self._hurry.set()
+        if not self._stopping.signalled(number):
             return
-        self._stop.set()
         self._conversations.forget_drained = number == signal.SIGINT  # who pressed Ctrl-C does not mean to go on
-        grace_s = 0.0 if number == signal.SIGINT else self._options.drain_s
-        log.info("stopping", signal=number.name, grace_s=grace_s)
-        self._deadline = self._loop.time() + max(grace_s, MIN_CLOSING_S)
-        self._call_deadline = self._loop.time() + grace_s * (1 - CLOSING_SHARE)
-        self._notifier.stopping(self._status(), self._deadline - self._loop.time() + STOP_MARGIN_S)
+        self._notifier.stopping(self._status(), self._stopping.left_s() + STOP_MARGIN_S)
         if self._starting and not self._starting.done():
             self._starting.cancel()  # once: a second time would cut off its own cleaning up
 
     async def _drain(self) -> None:
         """The ladder down to the delivered commands; the stack closes the rest."""
+        stopping = self._stopping
         if self._audiohook is not None and self._options.audiohook.reconnects:
             self._audiohook.ask_to_reconnect()
-        await self._unless_hurried(self._conversations.drain(self._call_deadline), self._call_deadline)
+        await stopping.unless_hurried(self._conversations.drain(stopping.call_deadline), stopping.call_deadline)
         await self._conversations.drain(self._loop.time())
-        workers_s = WORKERS_SHARE * (self._deadline - self._loop.time())
-        await self._unless_hurried(self._pool.drained(), self._deadline - workers_s)
+        await stopping.unless_hurried(self._pool.drained(), stopping.deadline - WORKERS_SHARE * stopping.left_s())
         await self._stop_pool()
         if self._dispatcher:
-            await self._unless_hurried(self._dispatcher.flush(self._deadline + 1), self._deadline)
+            await stopping.unless_hurried(self._dispatcher.flush(stopping.deadline + 1), stopping.deadline)
             await self._dispatcher.flush(self._loop.time())  # says what is left
 
-    async def _unless_hurried(self, step: Coroutine[Any, Any, object], deadline: float) -> None:
-        """Do a step until it is done, the deadline has come, or a second signal has."""
-        tasks = {self._loop.create_task(step), self._loop.create_task(self._hurry.wait())}
-        await asyncio.wait(tasks, timeout=max(0.0, deadline - self._loop.time()), return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
     async def _close_state(self, state: StateFile) -> None:
-        whole = await state.close(max(MIN_CLOSING_S, self._deadline - self._loop.time()))
+        whole = await state.close(self._stopping.left_s(MIN_CLOSING_S))
         if not whole:
             log.error("The last changes of the state could not be written and are lost", fault=state.trouble)
         self._orderly &= whole
 
     async def _stop_pool(self) -> None:
         """After a drain, or by the stack when the start failed; the second time it does nothing."""
-        self._orderly &= await self._pool.stop(max(MIN_WORKERS_S, self._deadline - self._loop.time()))
+        self._orderly &= await self._pool.stop(self._stopping.left_s(MIN_WORKERS_S))
