@@ -14,7 +14,7 @@ SOURCE ?= realtime
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check lint types cover bench bench-capacity bench-sources bench-compare bench-gate bench-rebase fuzz fuzz-short \
-	docs chaos chaos-short soak overload lock clean validate watch
+	docs dashboards chaos chaos-short soak overload lock clean validate watch
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -97,6 +97,9 @@ overload: $(READY) ## one and a half times what the machine holds: refusals at o
 
 docs: $(READY) ## docs/configuration.md and docs/metrics.md anew, from the source; a test fails where one is stale
 	@$(BIN)/python -m tools.reference
+
+dashboards: $(READY) ## dashboards/*.json anew from the tables in tools/dashboards/; a test fails where they are stale
+	@$(BIN)/python -m tools.dashboards.write
 
 lock: $(READY) ## make requirements.lock anew from pyproject.toml
 	@$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \

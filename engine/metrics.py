@@ -10,19 +10,18 @@ from contextlib import AbstractContextManager
 from itertools import product
 from typing import Literal, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
 from engine.audiohook_metrics import AudioHookMetrics
+from engine.command_metrics import CommandMetrics
 from engine.shard_metrics import ShardCollector, ShardReading
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-SINK_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-SPOT_BOUNDS_S = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.85, 1.0, 1.5, 2.0, 5.0, 10.0)
 
 Source = Literal["realtime", "audiohook", "file"]
 ConversationState = Literal["checking", "connecting", "listening", "paused", "reconnecting", "ended", "failed"]
 LIVE_STATES: tuple[ConversationState, ...] = ("checking", "connecting", "listening", "paused", "reconnecting")
-Outcome = Literal["delivered", "failed", "refused", "unknown"]
+
 AdminRefusal = Literal["unauthorized", "host", "cross_site", "connections", "timeout"]
 RateLimited = Literal["platform", "realtime"]
 LIVE_SOURCES: tuple[Source, ...] = ("realtime", "audiohook")
@@ -38,22 +37,17 @@ ADMIN_REFUSED = (
     "Requests to the admin API that were refused: unauthorized is no or a wrong token, host and cross_site a browser led "
     "here, connections more than 128 at once."
 )
-COMMANDS = (
-    "Commands by sink and outcome: failed is a dead letter, refused a full outbox, unknown a transfer, disconnect or Python "
-    "call without an answer."
-)
 
 
-class Metrics:
+class Metrics(CommandMetrics):
     """The supervisor's record of everything. One instance per engine, with its own registry."""
 
     def __init__(self, readings: Callable[[], Iterable[ShardReading]] = tuple) -> None:
-        self.registry = CollectorRegistry()
+        super().__init__(CollectorRegistry())
         self.registry.register(ShardCollector(readings))
         ProcessCollector(registry=self.registry)
         self._make_of_conversations()
         self.audiohook = AudioHookMetrics(self.registry)
-        self._make_of_commands()
         self._make_of_the_engine()
 
     def _make_of_conversations(self) -> None:
@@ -86,33 +80,6 @@ class Metrics:
             self._ignored.labels(reason)
         self._gaps = self._counter("cueline_audio_gap_seconds", "Audio missed while a socket was down.", [])
 
-    def _make_of_commands(self) -> None:
-        """What becomes of what was heard."""
-        self._spotted = self._counter("cueline_phrases_spotted", "Phrases spotted, repeats left out.", ["rule"])
-        self._commands = self._counter("cueline_commands", COMMANDS, ["sink", "outcome"])
-        self._rule_commands = self._counter(
-            "cueline_rule_commands", "Commands by rule and outcome.", ["rule", "outcome"]
-        )
-        self._spot_latency = Histogram(
-            "cueline_spot_latency_seconds",
-            "End of the phrase to the command handed to its sink.",
-            buckets=SPOT_BOUNDS_S,
-            registry=self.registry,
-        )
-        self._sink_latency = Histogram(
-            "cueline_sink_latency_seconds",
-            "One attempt at a sink: handed over to answered, or given up.",
-            ["sink"],
-            buckets=SINK_BOUNDS_S,
-            registry=self.registry,
-        )
-        self._outbox = self._gauge("cueline_outbox_pending", "Deliveries waiting or under way.", [])
-        self._dead = self._gauge("cueline_outbox_dead", "Dead letters kept.", [])
-        self._oldest = self._gauge(
-            "cueline_outbox_oldest_seconds", "For how long the oldest pending delivery has been pending.", []
-        )
-        self._circuit = self._gauge("cueline_sink_circuit_open", "1 while a sink fails and is only probed.", ["sink"])
-
     def _make_of_the_engine(self) -> None:
         """The admin API, the loop, the platform's answers, the model."""
         self._events_lost = self._counter(
@@ -133,12 +100,6 @@ class Metrics:
             "cueline_model_info", "The model in use; always 1.", ["name", "decoding", "frames_per_chunk"]
         )
 
-    def _gauge(self, name: str, documentation: str, labels: list[str]) -> Gauge:
-        return Gauge(name, documentation, labels, registry=self.registry)
-
-    def _counter(self, name: str, documentation: str, labels: list[str]) -> Counter:
-        return Counter(name, documentation, labels, registry=self.registry)
-
     def exposition(self) -> bytes:
         """The text that `GET /metrics` answers with (CONTENT_TYPE)."""
         return generate_latest(self.registry)
@@ -151,20 +112,6 @@ class Metrics:
             self._reconnects.labels(reason)
         for reason in refusals:
             self._refused.labels(reason)
-
-    def rules_known(self, rules: Iterable[str]) -> None:
-        """The names of all rules."""
-        for rule in rules:
-            self._spotted.labels(rule)
-            for outcome in get_args(Outcome):
-                self._rule_commands.labels(rule, outcome)
-
-    def sink_known(self, sink: str) -> None:
-        """A sink that will be counted."""
-        self._circuit.labels(sink).set(0)
-        self._sink_latency.labels(sink)
-        for outcome in get_args(Outcome):
-            self._commands.labels(sink, outcome)
 
     def conversation_moved(
         self, source: Source, before: ConversationState | None, after: ConversationState | None
@@ -210,36 +157,6 @@ class Metrics:
     def admin_refused(self, reason: AdminRefusal) -> None:
         """A request to the admin API, or a connection, was refused."""
         self._admin_refused.labels(reason).inc()
-
-    def phrase_spotted(self, rule: str) -> None:
-        """A phrase was spotted for the first time."""
-        self._spotted.labels(rule).inc()
-
-    def command_done(self, rule: str, sink: str, outcome: Outcome) -> None:
-        """A delivery came to its end."""
-        self._rule_commands.labels(rule, outcome).inc()
-        self._commands.labels(sink, outcome).inc()
-
-    def sink_took(self, sink: str, seconds: float) -> None:
-        """An attempt at a sink ended after so long, well or not."""
-        self._sink_latency.labels(sink).observe(seconds)
-
-    def spot_latency(self, seconds: float) -> None:
-        """A command was handed to its sink so long after the phrase's end."""
-        self._spot_latency.observe(seconds)
-
-    def outbox_pending(self, count: int) -> None:
-        """Deliveries waiting or under way."""
-        self._outbox.set(count)
-
-    def outbox_from(self, dead: Callable[[], float], oldest_s: Callable[[], float]) -> None:
-        """Where to ask, at scrape time, for the dead letters kept and the age of the oldest pending delivery."""
-        self._dead.set_function(dead)
-        self._oldest.set_function(oldest_s)
-
-    def circuit_open(self, sink: str, is_open: bool) -> None:
-        """A sink's circuit opened or closed."""
-        self._circuit.labels(sink).set(is_open)
 
     def loop_lag(self, seconds: float) -> None:
         """How late a tick of the loop was."""

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 import structlog
 
 from engine.admin.events import EventStream
+from engine.command_metrics import Outcome
 from engine.commands.command import Command
 from engine.commands.rules import Rules
 from engine.intake.conversation import ConversationInfo, EndReason
 from engine.live.board import Board
-from engine.metrics import ConversationState, Metrics, Outcome
+from engine.metrics import ConversationState, Metrics
 from engine.options import Channel
 from engine.shards.pool import QUARANTINED
 from engine.speech.events import PhraseSpotted

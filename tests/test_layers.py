@@ -32,7 +32,8 @@ LEVELS: tuple[frozenset[str], ...] = (
 PARTS = {  # modules that belong to another's part
     "config_faults": "config", "config_layers": "config", "config_rules": "config", "config_audiohook": "config",
     "doctor_views": "doctor", "doctor_checks": "doctor", "doctor_audiohook": "doctor", "shard_metrics": "metrics",
-    "audiohook_metrics": "metrics", "reports": "supervisor", "stopping": "supervisor", "standing": "supervisor", "live_view": "supervisor",
+    "audiohook_metrics": "metrics", "command_metrics": "metrics", "reports": "supervisor",
+    "stopping": "supervisor", "standing": "supervisor", "live_view": "supervisor",
     "listen_cli": "listen", "listen_views": "listen", "timeline": "listen", "timeline_labels": "listen", "demo_cli": "demo",
     "watch_cli": "demo", "top_cli": "top",
     "evaluate_cli": "evaluate", "evaluate_views": "evaluate", "evaluated": "evaluate", "proposals": "evaluate", "det": "evaluate",
@@ -53,6 +54,7 @@ HOMES = {  # a third-party library's import sites
         "metrics.py",
         "shard_metrics.py",
         "audiohook_metrics.py",
+        "command_metrics.py",
         "demo/figures.py",
     },  # the demo reads what the engine exposes
     "sqlite3": {"state_file.py", "state_connection.py"},

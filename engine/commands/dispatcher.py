@@ -14,6 +14,7 @@ from functools import partial
 
 import structlog
 
+from engine.command_metrics import Outcome
 from engine.commands import attempts
 from engine.commands.attempts import Records
 from engine.commands.boxes import Delivery
@@ -23,7 +24,7 @@ from engine.commands.outbox_rows import State
 from engine.commands.sink import Sink
 from engine.commands.turnstile import Turnstile
 from engine.errors import SinkError
-from engine.metrics import Metrics, Outcome
+from engine.metrics import Metrics
 
 IN_HAND = 256  # deliveries of one sink that are attempted or in their pauses
 OUTCOMES: dict[State, Outcome] = {

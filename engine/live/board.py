@@ -15,6 +15,7 @@ from typing import Any, get_args
 import numpy as np
 import structlog
 
+from engine.command_metrics import Outcome
 from engine.live.calls import Call, Calls, Line
 from engine.live.deaf import calls_without_audio
 from engine.live.history import SAMPLE_S, History, Sample, Sampler
@@ -23,7 +24,7 @@ from engine.live.ports import Feed, Info, Leased, Standing
 from engine.live.rings import NS_PER_MS, ShardRings
 from engine.live.rows import Figures, Setting, engine_row, shard_row
 from engine.live.spans import Track
-from engine.metrics import Outcome, Source
+from engine.metrics import Source
 from engine.options import Channel
 from engine.speech.events import PhraseSpotted
 from engine.stats import CELL_COUNT

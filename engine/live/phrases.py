@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.metrics import Outcome
+from engine.command_metrics import Outcome
 from engine.options import Channel
 from engine.speech.events import PhraseSpotted
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.command_metrics import Outcome
 from engine.live.ports import EngineStanding, ShardStanding
 from engine.live.rings import ShardRings
-from engine.metrics import Outcome
 from engine.options import RuleOptions
 
 TICK_S = 1.0

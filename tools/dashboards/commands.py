@@ -41,7 +41,7 @@ RECONNECTS = Row("2. Reconnects", (
           "Conversations that wait for their turn (genesys.reconnects_per_s). It falls by itself once the host is back.",
           above(10, 100)),
     Panel("Audio missed", "none", (("sum(rate(cueline_audio_gap_seconds_total{@}[rate]))", "seconds a second"),),
-          "What was said in it was not heard, and never will be.",
+          "Seconds of audio that did not come, in a second. What was said in them was not heard, and never will be.",
           above(1, 10)),
 ))  # fmt: skip
 
