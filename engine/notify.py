@@ -33,6 +33,18 @@ def watchdog_period_s(environ: Mapping[str, str], pid: int) -> float | None:
     return int(period_us) / 1e6 if watched in ("", str(pid)) else None
 
 
+def status_line(conditions: Mapping[str, bool], conversations: int) -> str:
+    """What `systemctl status` shows, of the conditions that /readyz names."""
+    if not conditions["not_draining"]:
+        return f"stopping, {conversations} conversations"
+    if not conditions["model_loaded"]:
+        return "starting"
+    missing = ", ".join(name for name, holds in conditions.items() if not holds)
+    return (
+        f"not ready ({missing}), {conversations} conversations" if missing else f"ready, {conversations} conversations"
+    )
+
+
 class Notifier:
     """Tells the manager; every method returns at once."""
 

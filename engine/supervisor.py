@@ -32,7 +32,7 @@ from engine.intake.registry import Conversations
 from engine.intake.retry_budget import RetryBudget
 from engine.live_view import LiveView
 from engine.metrics import Metrics
-from engine.notify import Notifier
+from engine.notify import Notifier, status_line
 from engine.open_files import raise_limit
 from engine.options import EngineOptions
 from engine.reports import Reports
@@ -201,13 +201,7 @@ class Supervisor:
 
     def _status(self) -> str:
         """One line for `systemctl status`."""
-        if self._stop.is_set():
-            return f"stopping, {self._conversations.live} conversations"
-        if not self._model_loaded:
-            return "starting"
-        missing = [name for name, holds in self._readiness().items() if not holds]
-        said = f"not ready ({', '.join(missing)})" if missing else "ready"
-        return f"{said}, {self._conversations.live} conversations"
+        return status_line(self._readiness(), self._conversations.live)
 
     # stop
 

@@ -10,7 +10,7 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from engine.notify import Notifier, address_of, watchdog_period_s
+from engine.notify import Notifier, address_of, status_line, watchdog_period_s
 from tests.support.manager import manager
 from tests.support.waiting import until
 
@@ -44,6 +44,20 @@ def test_the_law_of_addresses():
 )
 def test_how_long_the_manager_waits(environ, period_s):
     assert watchdog_period_s(environ, 42) == period_s
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ((), "ready, 7 conversations"),
+        (("shards_up", "capacity_left"), "not ready (shards_up, capacity_left), 7 conversations"),
+        (("model_loaded", "shards_up"), "starting"),
+        (("not_draining", "model_loaded"), "stopping, 7 conversations"),
+    ],
+)
+def test_what_people_read(missing, said):
+    names = ("model_loaded", "shards_up", "not_draining", "capacity_left", "state_writable")
+    assert status_line({name: name not in missing for name in names}, 7) == said
 
 
 def test_ready_and_stopping(told):
