@@ -45,7 +45,6 @@ CLOSING_SHARE = 0.4  # of the drain time is kept for rings, workers and commands
 WORKERS_SHARE = 0.5  # of what is left once the calls are gone is kept for workers and commands
 MIN_CLOSING_S = 2.0
 MIN_WORKERS_S = 0.5
-STOP_MARGIN_S = 10.0  # from the deadline to the end of the process, at most
 
 log = structlog.get_logger(__name__)
 
@@ -115,8 +114,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._on_signal, number)
         async with AsyncExitStack() as stack:
-            alive = self._loop.create_task(self._notifier.keep_alive(self._status))
-            stack.callback(alive.cancel)  # the last to go
+            stack.callback(self._loop.create_task(self._notifier.keep_alive(self._status)).cancel)  # the last to go
             self._starting = self._loop.create_task(self._start(stack))
             try:
                 await self._starting
@@ -200,7 +198,6 @@ class Supervisor:
         }
 
     def _status(self) -> str:
-        """One line for `systemctl status`."""
         return status_line(self._readiness(), self._conversations.live)
 
     # stop
@@ -217,7 +214,7 @@ class Supervisor:
         log.info("stopping", signal=number.name, grace_s=grace_s)
         self._deadline = self._loop.time() + max(grace_s, MIN_CLOSING_S)
         self._call_deadline = self._loop.time() + grace_s * (1 - CLOSING_SHARE)
-        self._notifier.stopping(self._status(), self._deadline - self._loop.time() + STOP_MARGIN_S)
+        self._notifier.stopping(self._status(), self._deadline - self._loop.time())
         if self._starting and not self._starting.done():
             self._starting.cancel()  # once: a second time would cut off its own cleaning up
 

@@ -63,7 +63,7 @@ def test_what_people_read(missing, said):
 def test_ready_and_stopping(told):
     notifier = Notifier({"NOTIFY_SOCKET": told.name})
     notifier.ready("ready, 0 conversations")
-    notifier.stopping("stopping, 3 conversations", 18.5)
+    notifier.stopping("stopping, 3 conversations", 8.5)
     assert told.messages() == [
         "READY=1\nSTATUS=ready, 0 conversations",
         "STOPPING=1\nSTATUS=stopping, 3 conversations\nEXTEND_TIMEOUT_USEC=18500000",

@@ -9,7 +9,7 @@ from engine import config
 from engine.admin.guard import PROBES
 from engine.admin.server import INDEX
 from engine.config_layers import AUDIOHOOK_KEY, ENVIRONMENT, SECRETS, TARGET_KEYWORD, WEBHOOK_SECRET, WEBHOOK_URL
-from engine.supervisor import STOP_MARGIN_S
+from engine.notify import STOP_MARGIN_S
 from tests.support.deployed import (
     DEPLOY,
     KUBERNETES,
