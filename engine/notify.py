@@ -14,6 +14,7 @@ import structlog
 
 SOCKET, WATCHDOG_US, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 BEATS_PER_PERIOD = 2
+STOP_MARGIN_S = 10.0  # from the deadline of a stop to the end of the process, at most
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +34,18 @@ def watchdog_period_s(environ: Mapping[str, str], pid: int) -> float | None:
     return int(period_us) / 1e6 if watched in ("", str(pid)) else None
 
 
+def status_line(conditions: Mapping[str, bool], conversations: int) -> str:
+    """What `systemctl status` shows, of the conditions that /readyz names."""
+    if not conditions["not_draining"]:
+        return f"stopping, {conversations} conversations"
+    if not conditions["model_loaded"]:
+        return "starting"
+    missing = ", ".join(name for name, holds in conditions.items() if not holds)
+    return (
+        f"not ready ({missing}), {conversations} conversations" if missing else f"ready, {conversations} conversations"
+    )
+
+
 class Notifier:
     """Tells the manager; every method returns at once."""
 
@@ -45,9 +58,9 @@ class Notifier:
         """The start is done."""
         self._tell("READY=1", f"STATUS={status}")
 
-    def stopping(self, status: str, within_s: float) -> None:
-        """The stop has begun; the manager's own deadline is moved to `within_s` from now."""
-        self._tell("STOPPING=1", f"STATUS={status}", f"EXTEND_TIMEOUT_USEC={round(within_s * 1e6)}")
+    def stopping(self, status: str, deadline_s: float) -> None:
+        """The stop has begun and takes `deadline_s` at most, and STOP_MARGIN_S: the manager's own deadline is moved there."""
+        self._tell("STOPPING=1", f"STATUS={status}", f"EXTEND_TIMEOUT_USEC={round((deadline_s + STOP_MARGIN_S) * 1e6)}")
 
     async def keep_alive(self, status: Callable[[], str]) -> None:
         """Give signs of life until cancelled, each with the status of that moment. Returns where nobody waits for them."""

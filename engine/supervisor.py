@@ -31,7 +31,7 @@ from engine.intake.registry import Conversations
 from engine.intake.retry_budget import RetryBudget
 from engine.live_view import LiveView
 from engine.metrics import Metrics
-from engine.notify import Notifier
+from engine.notify import Notifier, status_line
 from engine.open_files import raise_limit
 from engine.options import EngineOptions
 from engine.reports import Reports
@@ -43,7 +43,6 @@ from engine.stopping import MIN_CLOSING_S, Stopping
 
 WORKERS_SHARE = 0.5  # of what is left once the calls are gone is kept for workers and commands
 MIN_WORKERS_S = 0.5
-STOP_MARGIN_S = 10.0  # from the deadline to the end of the process, at most
 
 log = structlog.get_logger(__name__)
 
@@ -110,8 +109,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._on_signal, number)
         async with AsyncExitStack() as stack:
-            alive = self._loop.create_task(self._notifier.keep_alive(self._status))
-            stack.callback(alive.cancel)  # the last to go
+            stack.callback(self._loop.create_task(self._notifier.keep_alive(self._status)).cancel)  # the last to go
             self._starting = self._loop.create_task(self._start(stack))
             try:
                 await self._starting
@@ -195,14 +193,7 @@ class Supervisor:
         }
 
     def _status(self) -> str:
-        """One line for `systemctl status`."""
-        if self._stopping.asked:
-            return f"stopping, {self._conversations.live} conversations"
-        if not self._model_loaded:
-            return "starting"
-        missing = [name for name, holds in self._readiness().items() if not holds]
-        said = f"not ready ({', '.join(missing)})" if missing else "ready"
-        return f"{said}, {self._conversations.live} conversations"
+        return status_line(self._readiness(), self._conversations.live)
 
     # stop
 
@@ -210,7 +201,7 @@ class Supervisor:
         if not self._stopping.signalled(number):
             return
         self._conversations.forget_drained = number == signal.SIGINT  # who pressed Ctrl-C does not mean to go on
-        self._notifier.stopping(self._status(), self._stopping.left_s() + STOP_MARGIN_S)
+        self._notifier.stopping(self._status(), self._stopping.left_s())
         if self._starting and not self._starting.done():
             self._starting.cancel()  # once: a second time would cut off its own cleaning up
 

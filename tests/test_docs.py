@@ -11,7 +11,7 @@ from engine.intake.audiohook_call import NOT_TAKEN, TURNED_OUT
 from engine.options import AudioHookOptions
 
 ROOT = Path(__file__).parents[1]
-PAPERS = sorted((ROOT / "docs").glob("*.md"))
+PAPERS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "deploy/README.md"]
 AUDIOHOOK = (ROOT / "docs" / "audiohook.md").read_text(encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from engine.notify import Notifier, address_of, watchdog_period_s
+from engine.notify import Notifier, address_of, status_line, watchdog_period_s
 from tests.support.manager import manager
 from tests.support.waiting import until
 
@@ -46,10 +46,24 @@ def test_how_long_the_manager_waits(environ, period_s):
     assert watchdog_period_s(environ, 42) == period_s
 
 
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ((), "ready, 7 conversations"),
+        (("shards_up", "capacity_left"), "not ready (shards_up, capacity_left), 7 conversations"),
+        (("model_loaded", "shards_up"), "starting"),
+        (("not_draining", "model_loaded"), "stopping, 7 conversations"),
+    ],
+)
+def test_what_people_read(missing, said):
+    names = ("model_loaded", "shards_up", "not_draining", "capacity_left", "state_writable")
+    assert status_line({name: name not in missing for name in names}, 7) == said
+
+
 def test_ready_and_stopping(told):
     notifier = Notifier({"NOTIFY_SOCKET": told.name})
     notifier.ready("ready, 0 conversations")
-    notifier.stopping("stopping, 3 conversations", 18.5)
+    notifier.stopping("stopping, 3 conversations", 8.5)
     assert told.messages() == [
         "READY=1\nSTATUS=ready, 0 conversations",
         "STOPPING=1\nSTATUS=stopping, 3 conversations\nEXTEND_TIMEOUT_USEC=18500000",
