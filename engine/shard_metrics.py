@@ -34,6 +34,31 @@ _COUNTED = (
     ("cueline_utterances", "Utterances heard to their end.", Cell.UTTERANCES),
 )
 
+# Gauges that are one number of the reading.
+_READ: tuple[tuple[str, str, Callable[[ShardReading], float]], ...] = (
+    (
+        "cueline_queue_depth_frames",
+        "Frames in the rings that the worker has not taken yet.",
+        lambda reading: reading.queue_depth_frames,
+    ),
+    (
+        "cueline_shard_utilization_ratio",
+        "Share of time in which the work loop was busy.",
+        lambda reading: reading.utilization_ratio,
+    ),
+    (
+        "cueline_capacity_left_ratio",
+        "Share of shards.max_utilization that no call has; 0 refuses calls.",
+        lambda reading: reading.capacity_left_ratio,
+    ),
+    ("cueline_shard_up", "1 while the shard has its worker.", lambda reading: reading.up),
+    (
+        "cueline_worker_memory_bytes",
+        "Resident memory of the worker, pages that all of them share among it; 0 without a worker.",
+        lambda reading: reading.memory_bytes,
+    ),
+)
+
 
 class ShardCollector(Collector):
     """Turn shards' readings into metric families."""
@@ -48,17 +73,6 @@ class ShardCollector(Collector):
             "Arrival of a frame to the recognizer having taken it (or the gate having let it go).",
             labels=["shard"],
         )
-        depth = GaugeMetricFamily(
-            "cueline_queue_depth_frames", "Frames in the rings that the worker has not taken yet.", labels=["shard"]
-        )
-        busy = GaugeMetricFamily(
-            "cueline_shard_utilization_ratio", "Share of time in which the work loop was busy.", labels=["shard"]
-        )
-        left = GaugeMetricFamily(
-            "cueline_capacity_left_ratio",
-            "Share of shards.max_utilization that no call has; 0 refuses calls.",
-            labels=["shard"],
-        )
         dropped = CounterMetricFamily(
             "cueline_frames_dropped",
             "Frames lost on the way: ring_full, skipped (a shard that was 3 s behind went on with the newest, or a ring was "
@@ -70,19 +84,11 @@ class ShardCollector(Collector):
         restarts = CounterMetricFamily(
             "cueline_worker_restarts", "Workers replaced after they died or hung.", labels=["shard"]
         )
-        up = GaugeMetricFamily("cueline_shard_up", "1 while the shard has its worker.", labels=["shard"])
-        memory = GaugeMetricFamily(
-            "cueline_worker_memory_bytes",
-            "Resident memory of the worker, pages that all of them share among it; 0 without a worker.",
-            labels=["shard"],
-        )
+        gauges = [(GaugeMetricFamily(name, text, labels=["shard"]), read) for name, text, read in _READ]
         counters = [(CounterMetricFamily(name, text, labels=["shard"]), cell) for name, text, cell in _COUNTED]
         for reading in self._readings():
             shard, cells = [str(reading.shard)], reading.cells
             latency.add_metric(shard, _buckets(cells), cells[Cell.LATENCY_SUM_S])
-            depth.add_metric(shard, reading.queue_depth_frames)
-            busy.add_metric(shard, reading.utilization_ratio)
-            left.add_metric(shard, reading.capacity_left_ratio)
             dropped.add_metric([*shard, "ring_full"], reading.overrun_frames)
             dropped.add_metric([*shard, "skipped"], cells[Cell.FRAMES_SKIPPED])
             dropped.add_metric([*shard, "vad_error"], cells[Cell.FRAMES_REJECTED])
@@ -90,11 +96,12 @@ class ShardCollector(Collector):
             audio.add_metric([*shard, "unvoiced"], cells[Cell.UNVOICED_S])
             recognizers.add_metric(shard, cells[Cell.RECOGNIZERS])
             restarts.add_metric(shard, reading.restarts)
-            up.add_metric(shard, reading.up)
-            memory.add_metric(shard, reading.memory_bytes)
+            for gauge, read in gauges:
+                gauge.add_metric(shard, read(reading))
             for family, cell in counters:
                 family.add_metric(shard, cells[cell])
-        yield from (latency, depth, busy, left, dropped, audio, recognizers, restarts, up, memory)
+        yield from (latency, dropped, audio, recognizers, restarts)
+        yield from (gauge for gauge, _ in gauges)
         yield from (family for family, _ in counters)
 
 

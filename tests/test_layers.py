@@ -33,7 +33,7 @@ PARTS = {  # modules that belong to another's part
     "config_faults": "config", "config_layers": "config", "config_rules": "config", "config_audiohook": "config",
     "doctor_views": "doctor", "doctor_checks": "doctor", "doctor_audiohook": "doctor", "doctor_machine": "doctor",
     "doctor_platform": "doctor", "doctor_effects": "doctor", "shard_metrics": "metrics",
-    "audiohook_metrics": "metrics", "reports": "supervisor", "standing": "supervisor", "live_view": "supervisor",
+    "audiohook_metrics": "metrics", "metric_texts": "metrics", "reports": "supervisor", "standing": "supervisor", "live_view": "supervisor",
     "listen_cli": "listen", "listen_views": "listen", "timeline": "listen", "timeline_labels": "listen", "demo_cli": "demo",
     "watch_cli": "demo", "top_cli": "top",
     "evaluate_cli": "evaluate", "evaluate_views": "evaluate", "evaluated": "evaluate", "proposals": "evaluate", "det": "evaluate",

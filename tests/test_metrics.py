@@ -14,7 +14,8 @@ from engine.genesys import realtime
 from engine.genesys.audiohook import states
 from engine.intake.conversation import END_REASONS
 from engine.intake.leaving import name_reasons
-from engine.metrics import IGNORED, LIVE_SOURCES, LIVE_STATES, Metrics
+from engine.metric_texts import IGNORED
+from engine.metrics import LIVE_SOURCES, LIVE_STATES, Metrics
 from engine.shard_metrics import ShardReading
 from engine.stats import CELL_COUNT, LATENCY_BOUNDS_S, Cell
 
