@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 it ran and something was not as it should be, 2 the input 
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -28,8 +29,9 @@ from engine import (
     top_cli,
     watch_cli,
 )
-from engine.errors import ConfigError, CuelineError, ModelError, VocabularyError
+from engine.errors import ConfigError, CuelineError, ModelError, PlatformError, VocabularyError
 from engine.genesys.platform import PlatformClient
+from engine.genesys.platform_messages import TokenDescribed
 from engine.logs import configure_logging
 from engine.model_store import ModelStore
 from engine.options import GenesysOptions
@@ -122,11 +124,14 @@ def run(config_file: ConfigOption = None) -> None:
 
 @app.command("doctor")
 def doctor_command(config_file: ConfigOption = None, json: JsonOption = False, calls: int = 60) -> None:
-    """Check model, processors, memory, file limit, credentials and port, and say what to change."""
+    """Check model, processors, memory, file limit, clock, state folder, webhooks, credentials with their scopes, ports and certificates, and say what to change."""
 
-    async def obtain_token(options: GenesysOptions) -> None:
+    async def obtain_token(options: GenesysOptions) -> TokenDescribed | None:
         async with PlatformClient(options) as platform:
             await platform.token()
+            with suppress(PlatformError):  # a token is a token, also where nothing is told of it
+                return await platform.describe_token()
+            return None
 
     configure_logging("error")
     checks = asyncio.run(doctor.examine(config_file, os.environ, obtain_token, calls))

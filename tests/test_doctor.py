@@ -5,29 +5,29 @@ import io
 import json
 import resource
 import socket
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from engine import doctor_views
-from engine.doctor import (
-    Check,
+from engine.doctor import check_admin, check_library, check_model, check_python, examine
+from engine.doctor_checks import Check
+from engine.doctor_machine import (
     available_bytes,
-    check_admin,
-    check_credentials,
+    check_clock,
     check_files,
-    check_library,
     check_memory,
-    check_model,
     check_processors,
-    check_python,
     check_shared_memory,
-    examine,
+    kept_by_a_service,
 )
+from engine.doctor_platform import check_credentials, judge_account
 from engine.errors import PlatformError
+from engine.genesys.platform_messages import TokenDescribed
 from engine.model_manifest import embedded_model_path
-from engine.options import AdminOptions, GenesysOptions, ShardOptions
+from engine.options import AdminOptions, GenesysOptions, LogSink, ShardOptions, TransferSink
 
 CREDENTIALS = {"GENESYS_CLIENT_ID": "i", "GENESYS_CLIENT_SECRET": "s3cret", "CUELINE_ADMIN_PORT": "0"}
 SHARDS = ShardOptions(count=2)
@@ -46,7 +46,11 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
 
 
 async def granted(_: GenesysOptions) -> None:
-    pass
+    """A token, of which nothing more is told."""
+
+
+async def described(_: GenesysOptions) -> TokenDescribed:
+    return TokenDescribed(1, "Org", ("conversation:view",))
 
 
 async def refused(_: GenesysOptions) -> None:
@@ -59,6 +63,7 @@ async def late(_: GenesysOptions) -> None:
 
 async def test_all_is_well() -> None:
     checks = by_name(await examine(None, CREDENTIALS, granted))
+    del checks["clock"]  # that of the machine that tests; see test_clock
     assert {name: check.verdict for name, check in checks.items() if check.verdict != "ok"} == {}
     assert set(checks) > {
         "python",
@@ -68,6 +73,7 @@ async def test_all_is_well() -> None:
         "memory",
         "open files",
         "shared memory",
+        "state folder",
         "credentials",
     }
     assert "http" in checks["credentials"].found
@@ -99,14 +105,50 @@ async def test_where_not_even_the_local_part_is_right() -> None:
     [
         (None, "ok", "not tried"),
         (granted, "ok", "a token was given"),
+        (described, "ok", "for Org; scopes conversation:view"),
         (refused, "fail", "401"),
         (late, "fail", "no answer"),
     ],
 )
 async def test_credentials(obtain, verdict: str, words: str) -> None:
-    check = await check_credentials(GENESYS, obtain)
+    check = await check_credentials(GENESYS, [LogSink(name="log")], obtain)
     assert check.verdict == verdict
     assert words in check.found
+
+
+@pytest.mark.parametrize(
+    ("scopes", "acts", "lacks"),
+    [
+        ((), True, ""),  # not told: the role decides
+        (("conversation",), True, ""),
+        (("conversation:view",), False, ""),
+        (("interaction:read",), False, ""),
+        (("conversation:view", "conversation:call"), True, ""),
+        (("conversation:view",), True, "conversation:call"),
+        (("users:readonly",), False, "conversation:view"),
+        (("users:readonly",), True, "conversation:view (in some organisations interaction:read), to follow calls and "),
+    ],
+)
+def test_scopes(scopes, acts: bool, lacks: str) -> None:
+    check = judge_account(TokenDescribed(1, "", scopes), "https://login", acts=acts)
+    assert (check.verdict == "warn", lacks in check.advice) == (bool(lacks), True)
+    assert "role decides" in check.found if not scopes else ", ".join(sorted(scopes)) in check.found
+
+
+async def test_sinks_that_act_need_more_than_to_look() -> None:
+    check = await check_credentials(GENESYS, [TransferSink(name="over", queue_id="q")], described)
+    assert (check.verdict, "conversation:call, for the genesys.* sinks" in check.advice) == ("warn", True)
+
+
+def test_clock() -> None:
+    now = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    assert check_clock(now, kept=True).verdict == "ok"
+    assert check_clock(now, kept=None).verdict == "ok"
+    assert "can't be told" in check_clock(now, kept=None).found
+    assert "chrony" in check_clock(now, kept=False).advice
+    lost = check_clock(datetime(1970, 1, 1, tzinfo=UTC), kept=True)
+    assert (lost.verdict, "1970-01-01" in lost.found) == ("fail", True)
+    assert kept_by_a_service() in (True, False, None)
 
 
 def test_python_and_libraries() -> None:
@@ -130,6 +172,9 @@ def test_processors_and_shards() -> None:
     assert check_processors(4, 4).verdict == "ok"
     few = check_processors(2, 8)
     assert (few.verdict, "CUELINE_SHARDS to 2" in few.advice) == ("warn", True)
+    assert check_processors(2, 2, 2.5).verdict == "ok"
+    throttled = check_processors(1, 1, 0.5)  # at least one is always counted
+    assert (throttled.verdict, "the control group allows 0.5" in throttled.found) == ("warn", True)
 
 
 def test_memory(tmp_path: Path) -> None:
@@ -141,6 +186,8 @@ def test_memory(tmp_path: Path) -> None:
     ]
     assert needed_mb[1] - needed_mb[0] == pytest.approx(16.8, abs=1)  # 200 rings of 256 frames of 328 bytes
     assert needed_mb[2] - needed_mb[0] == pytest.approx(2 * 512 * 256 * 328 / 1e6, abs=1)
+    limited = check_memory(100 << 20, embedded_model_path(), SHARDS, 60, limit=100_000_000)
+    assert "the control group's limit is 100 MB" in limited.found
     (tmp_path / "memory.max").write_text("1048576\n")
     assert available_bytes(tmp_path, "0::/\n") == 1_048_576
     assert available_bytes(tmp_path / "none", "0::/\n") > 1_048_576

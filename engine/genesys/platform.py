@@ -17,6 +17,7 @@ from engine.genesys.platform_link import START_TIMEOUT_S, PlatformLink
 from engine.genesys.platform_messages import (
     CheckConversation,
     Configure,
+    DescribeToken,
     Disconnect,
     GetToken,
     LimitNeared,
@@ -26,6 +27,7 @@ from engine.genesys.platform_messages import (
     Request,
     Retried,
     SetAttributes,
+    TokenDescribed,
     TokenRenewed,
     Transfer,
     TransferTarget,
@@ -99,6 +101,12 @@ class PlatformClient:
     async def token(self, *, fresher_than: str | None = None) -> str:
         """Return the token; with the one that was refused, a newer one. PlatformError."""
         return str(await self._ask(lambda number, deadline_s: GetToken(number, deadline_s, fresher_than)))
+
+    async def describe_token(self) -> TokenDescribed:
+        """Say whose token it is and what for; PlatformError."""
+        described = await self._ask(DescribeToken)
+        assert isinstance(described, TokenDescribed)
+        return described
 
     async def check(self, conversation_id: str) -> ConversationCheck:
         """Say whether a conversation may be followed; PlatformError where the platform could not be asked."""

@@ -56,6 +56,14 @@ class PlatformCalls:
         self._sdk = sdk
         self._access = access
 
+    def describe_token(self, budget: Budget) -> tuple[str, tuple[str, ...]]:
+        """Name of the organization whose token it is, and its scopes; empty what the platform does not tell."""
+        found = self._get(budget, "/api/v2/tokens/me", "look at the token")
+        organization, scopes = found.get("organization"), found.get("authorizedScope")
+        name = organization.get("name") if isinstance(organization, dict) else None
+        told = tuple(scope for scope in scopes if isinstance(scope, str)) if isinstance(scopes, list) else ()
+        return name if isinstance(name, str) else "", told
+
     def check(self, budget: Budget, conversation_id: str) -> ConversationCheck:
         """Say whether the conversation may be followed; ended, unknown and hidden ones are answers, not errors."""
         try:
@@ -105,14 +113,14 @@ class PlatformCalls:
                 raise
         return self._get(budget, f"/api/v2/conversations/calls/{identity}")
 
-    def _get(self, budget: Budget, path: str) -> dict[str, Any]:
+    def _get(self, budget: Budget, path: str, what: str = LOOK_UP) -> dict[str, Any]:
         def send(client: Any) -> Any:
             headers = {"Accept": "application/json"}
             return client.call_api(path, "GET", {}, {}, headers, response_type="object", auth_settings=OAUTH)
 
-        found = self._access.read(budget, LOOK_UP, send)
+        found = self._access.read(budget, what, send)
         if not isinstance(found, dict):
-            raise PlatformError(f"Could not {LOOK_UP}: the answer is not a JSON object", status=200, happened="no")
+            raise PlatformError(f"Could not {what}: the answer is not a JSON object", status=200, happened="no")
         return found
 
     def _act(self, budget: Budget, what: str, method: str, conversation: str, participant: str, body: Any) -> None:

@@ -34,6 +34,7 @@ from engine.genesys.platform_messages import (
     Request,
     Retried,
     SetAttributes,
+    TokenDescribed,
     TokenGiven,
     TokenRenewed,
     Transfer,
@@ -144,7 +145,7 @@ class PlatformLink:
         match message:
             case Ready():
                 self._ready.set_result(message.lean)
-            case TokenGiven() | Checked() | Done() | Failed():
+            case TokenGiven() | TokenDescribed() | Checked() | Done() | Failed():
                 _, future = self._pending.get(message.number, (False, None))
                 if future is not None and not future.done():
                     _settle(future, message)
@@ -168,6 +169,8 @@ def _settle(future: asyncio.Future[Any], answer: Answer) -> None:
     match answer:
         case TokenGiven():
             future.set_result(answer.token)
+        case TokenDescribed():
+            future.set_result(answer)
         case Checked():
             future.set_result(answer.reason)
         case Done():

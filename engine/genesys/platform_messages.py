@@ -46,6 +46,14 @@ class GetToken:
 
 
 @dataclass(frozen=True, slots=True)
+class DescribeToken:
+    """Say whose token it is and what it may be used for, as far as the platform tells."""
+
+    number: int
+    deadline_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class CheckConversation:
     """Say whether a conversation may be followed."""
 
@@ -105,6 +113,15 @@ class TokenGiven:
 
     number: int
     token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenDescribed:
+    """Answers DescribeToken; no scopes where the platform names none: then the client's role decides alone."""
+
+    number: int
+    organization: str
+    scopes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +186,11 @@ class RenewalFailed:
     """No new token could be had; the old one is used on while it lives."""
 
 
-Request = GetToken | CheckConversation | Transfer | Disconnect | SetAttributes
-Down = Configure | GetToken | CheckConversation | Transfer | Disconnect | SetAttributes | Forget
-Answer = TokenGiven | Checked | Done | Failed
+Request = GetToken | DescribeToken | CheckConversation | Transfer | Disconnect | SetAttributes
+Down = Configure | GetToken | DescribeToken | CheckConversation | Transfer | Disconnect | SetAttributes | Forget
+Answer = TokenGiven | TokenDescribed | Checked | Done | Failed
 Note = TokenRenewed | Retried | LimitNeared | RateLimited | RenewalFailed
-Up = Ready | TokenGiven | Checked | Done | Failed | TokenRenewed | Retried | LimitNeared | RateLimited | RenewalFailed
+Up = Ready | Answer | Note
 
 
 def platform_codec() -> PacketCodec:

@@ -27,6 +27,7 @@ from engine.genesys.platform_messages import (
     CheckConversation,
     Checked,
     Configure,
+    DescribeToken,
     Disconnect,
     Done,
     Down,
@@ -37,6 +38,7 @@ from engine.genesys.platform_messages import (
     Request,
     Retried,
     SetAttributes,
+    TokenDescribed,
     TokenGiven,
     Transfer,
     Up,
@@ -104,6 +106,8 @@ class PlatformProcess:
         match request:
             case GetToken():
                 return TokenGiven(request.number, self._access.token(budget, request.fresher_than))
+            case DescribeToken():
+                return TokenDescribed(request.number, *self._calls.describe_token(budget))
             case CheckConversation():
                 return Checked(request.number, self._calls.check(budget, request.conversation_id).reason)
             case Transfer():

@@ -39,6 +39,7 @@ class PlatformApi:
         """Mount everything under `/api/v2`."""
         api = web.Application(middlewares=[self._gate()])
         router, call = api.router, "/conversations/calls/{conversation}"
+        router.add_get("/tokens/me", self._token)
         router.add_get("/conversations/{conversation}", self._conversation)
         router.add_get(call, self._call)
         router.add_post("/conversations/{conversation}/disconnect", self._teardown)
@@ -95,6 +96,10 @@ class PlatformApi:
             return refused(refusal)
         except web.HTTPException as error:  # no such path, no such method
             return refused(RefusalError(error.status if error.status in CODES else 400))
+
+    async def _token(self, _: web.Request) -> web.Response:
+        organization = {"id": "00000000-0000-0000-0000-00000000000a", "name": "Simulated Genesys Cloud"}
+        return web.json_response({"organization": organization, "authorizedScope": ["conversation"]})
 
     async def _conversation(self, request: web.Request) -> web.Response:
         call = self._cloud.visible_call(request.match_info["conversation"])

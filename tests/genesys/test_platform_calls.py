@@ -48,6 +48,32 @@ async def test_why_a_conversation_cannot_be_followed(cloud, connect, general, as
     assert (await (await connect()).check("conv-1")).reason == reason
 
 
+TOKEN = "/api/v2/tokens/me"
+
+
+@pytest.mark.parametrize(
+    ("told", "organization", "scopes"),
+    [
+        ({"organization": {"name": "Org"}, "authorizedScope": ["a", "b"]}, "Org", ("a", "b")),
+        ({"organization": {"name": "Org"}}, "Org", ()),
+        ({"organization": "Org", "authorizedScope": "a"}, "", ()),
+        ({"organization": {"name": 7}, "authorizedScope": [None, "a"]}, "", ("a",)),
+    ],
+)
+async def test_whose_token_it_is_and_what_for(cloud, connect, told, organization, scopes):
+    cloud.script("GET", TOKEN, Reply(200, told))
+    described = await (await connect()).describe_token()
+    assert (described.organization, described.scopes) == (organization, scopes)
+    assert cloud.tally() == {("POST", LOGIN): 1, ("GET", TOKEN): 1}
+
+
+async def test_a_platform_that_does_not_tell_of_tokens(cloud, connect):
+    cloud.script("GET", TOKEN, Reply(403))
+    with pytest.raises(PlatformError, match="look at the token") as caught:
+        await (await connect()).describe_token()
+    assert caught.value.status == 403
+
+
 async def test_an_answer_that_is_no_conversation_is_an_error(cloud, act):
     cloud.script("GET", LOOK_UP, Reply(200, b"<html>maintenance</html>"))
     error = await act("check")

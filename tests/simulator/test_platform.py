@@ -39,6 +39,11 @@ def test_bearer_tokens_are_read_from_the_header(header, token):
     assert bearer(header) == token
 
 
+async def test_a_token_is_told_of(api):
+    told = (await api("GET", "/tokens/me")).body
+    assert (told["organization"]["name"], told["authorizedScope"]) == ("Simulated Genesys Cloud", ["conversation"])
+
+
 async def test_both_looks_at_a_conversation_agree(api):
     wide = (await api("GET", f"/conversations/{FIRST}")).body
     narrow = (await api("GET", f"/conversations/calls/{FIRST}")).body

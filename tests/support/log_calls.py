@@ -42,6 +42,7 @@ def _note(found: dict[str, Said], call: ast.Call, levels: set[str], tree: ast.Mo
         said = found.setdefault(sentence, Said())
         said.levels |= {"error" if level == "exception" else level for level in levels}
         named = {keyword.arg for keyword in call.keywords if keyword.arg}
+        named |= {"exc_info"} if "exception" in levels else set()  # log.exception brings it
         said.fields |= {"exception" if name == "exc_info" else name for name in named}
         said.more |= any(keyword.arg is None for keyword in call.keywords)
         said.places.append(place)

@@ -1,0 +1,87 @@
+"""The doctor on where effects go: real folders, locks and names of this machine."""
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.doctor import examine
+from engine.doctor_effects import ROOM_MB, check_state, check_webhooks
+from engine.options import LogSink, WebhookSink
+from engine.state_connection import FILE_NAME
+from engine.state_file import LOCK_NAME
+
+ENVIRONMENT = {"GENESYS_CLIENT_ID": "i", "GENESYS_CLIENT_SECRET": "s", "CUELINE_ADMIN_PORT": "0"}
+
+
+def test_a_folder_that_is_still_to_be_made_is_not_made(tmp_path: Path) -> None:
+    check = check_state(tmp_path / "a" / "b")
+    assert (check.verdict, "MB free" in check.found) == ("ok", True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    assert check_state(tmp_path / "var").verdict == "fail"
+
+
+def test_a_file_where_the_folder_belongs(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("")
+    check = check_state(tmp_path / "var" / "deep")
+    assert (check.verdict, "CUELINE_STATE_DIR" in check.advice) == ("fail", True)
+
+
+def test_an_engine_that_runs_with_it(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path / LOCK_NAME, os.O_RDWR | os.O_CREAT)
+    assert check_state(tmp_path).verdict == "ok"  # one that has ended leaves its lock's file behind
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    check = check_state(tmp_path)
+    os.close(descriptor)
+    assert (check.verdict, "a Cueline runs with it" in check.found) == ("warn", True)
+
+
+def test_a_state_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text("no database, and long enough to be taken for one " * 20)
+    check = check_state(tmp_path)
+    assert (check.verdict, FILE_NAME in check.found) == ("fail", True)
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [("nfs4", "warn"), ("cifs", "warn"), ("ext4", "ok")])
+def test_a_disk_of_another_machine(tmp_path: Path, kind: str, verdict: str) -> None:
+    mounts = f"overlay / overlay rw 0 0\nserver:/x {tmp_path.resolve()} {kind} rw 0 0\n"
+    check = check_state(tmp_path / "var", mounts)
+    assert (check.verdict, kind in check.found) == (verdict, verdict == "warn")
+
+
+def test_a_disk_that_is_nearly_full(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": ROOM_MB * 1e6 - 1})())
+    check = check_state(tmp_path)
+    assert (check.verdict, "make room" in check.advice) == ("warn", True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "verdict", "words"),
+    [
+        ({"url": "http://127.0.0.1:9/hook"}, "ok", "127.0.0.1 is 127.0.0.1"),
+        ({"url": "http://localhost:9/hook"}, "ok", "localhost is "),
+        ({"url": "http://169.254.169.254/"}, "fail", "metadata"),
+        ({"url": "http://[fe80::1]/"}, "fail", "link-local"),
+        ({"url": "http://169.254.10.1/", "allow_addresses": ["169.254.10.0/24"]}, "warn", "169.254.10.1"),
+        ({"url": "http://203.0.113.7/"}, "warn", "203.0.113.7"),
+        ({"url": "https://203.0.113.7/"}, "ok", "203.0.113.7"),
+        ({"url": "https://no-such-name.invalid/"}, "warn", "can't be resolved"),
+        ({"url": "https://203.0.113.7/", "secret": "whsec_!"}, "fail", "secret"),
+    ],
+)
+async def test_webhooks(settings: dict[str, object], verdict: str, words: str) -> None:
+    (check,) = await check_webhooks([LogSink(name="log"), WebhookSink(name="hook", **settings)])
+    assert (check.name, check.verdict) == ("webhook hook", verdict), check
+    assert words in check.found
+
+
+async def test_they_are_among_the_checks(tmp_path: Path) -> None:
+    environment = ENVIRONMENT | {"CUELINE_WEBHOOK_URL": "http://127.0.0.1:9/", "CUELINE_STATE_DIR": str(tmp_path)}
+    checks = {check.name: check.verdict for check in await examine(None, environment)}
+    assert (checks["webhook webhook"], checks["state folder"]) == ("ok", "ok")
