@@ -110,12 +110,12 @@ class LiveClient:
                 async for chunk in response.content.iter_any():
                     for event in reader.feed(chunk):
                         yield event
-        except (aiohttp.InvalidURL, ValueError) as error:
-            raise LiveError(f"{self.url} is no address", again=False) from error
         except aiohttp.ClientConnectorCertificateError as error:
             raise LiveError(
                 f"the certificate of {self.url} is not trusted; --ca names its authority", again=False
             ) from error
+        except (aiohttp.InvalidURL, ValueError) as error:
+            raise LiveError(f"{self.url} is no address", again=False) from error
         except aiohttp.ClientConnectorError as error:
             why = os.strerror(error.errno) if error.errno else type(error.os_error).__name__
             raise LiveError(f"{self.url} is not reachable ({why}); is the engine running there?", again=True) from error

@@ -72,6 +72,9 @@ PURE = (
     "engine/commands/recovery.py",
     "engine/commands/rules.py",
     "engine/commands/targets.py",
+    "engine/demo/switchboard.py",
+    "engine/top/board.py",
+    "engine/top/shapes.py",
 )
 
 

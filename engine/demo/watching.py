@@ -17,14 +17,14 @@ from engine.demo.scene import Source
 from engine.demo.scoring import Delivery
 from engine.demo.stage import SIMULATE, Stage, Steps, staged, wanted_phrases
 from engine.demo.switchboard import Switchboard
-from engine.errors import ConfigError
+from engine.errors import ConfigError, DemoError
 from engine.simulator.options import SPEECH_DIR
 
 HOST = "127.0.0.1"
 PORT = 8080  # `cueline run`'s own
 LOOK_S = 0.5
 KEPT = 100  # deliveries; all are counted
-PHRASES_TEXT = "CUELINE_CONSOLE_TEXT"
+CONSOLE_TEXT = "CUELINE_CONSOLE_TEXT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +88,43 @@ async def watch(
 
     `on_up` gets the console's address, in a thread of its own: it may block. ConfigError where the port can't be had.
     """
-    settings = {"CUELINE_ADMIN_PORT": str(port_for(options.port)), PHRASES_TEXT: str(options.show_text).lower()}
-    words = [*SIMULATE[options.source], "--port", "0", "--json", "--calls", "0"]
-    words += ["--stay"] if options.source == "audiohook" else []
-    receiver = Receiver(KEPT, rolling=True)
-    phrases = wanted_phrases(SPEECH_DIR)
-    async with staged(words, phrases, environ, show, hurry, settings, receiver, options.source) as stage:
-        console = f"{stage.engine_url}/"
-        show.up(console, options)
-        if on_up is not None:
-            await asyncio.to_thread(on_up, console)
-        await Watch(stage, options).run(show)
+    play = _Play(options, environ, show, hurry, on_up)
+    port = port_for(options.port)
+    try:
+        await play.run(port)
+    except DemoError:
+        lost_to_another = port and options.port is None and not play.up and port_for(None) == 0
+        if not lost_to_another:
+            raise
+        await play.run(0)  # somebody took the port between our look at it and the engine's
+
+
+@dataclass(slots=True)
+class _Play:
+    """What is needed to start it, once more if need be."""
+
+    options: WatchOptions
+    environ: Mapping[str, str]
+    show: WatchShow
+    hurry: asyncio.Event
+    on_up: Callable[[str], object] | None
+    up: bool = False
+
+    async def run(self, port: int) -> None:
+        """Start, play, stop."""
+        options = self.options
+        settings = {"CUELINE_ADMIN_PORT": str(port), CONSOLE_TEXT: str(options.show_text).lower()}
+        words = [*SIMULATE[options.source], "--port", "0", "--json", "--calls", "0"]
+        words += ["--stay"] if options.source == "audiohook" else []
+        receiver, phrases = Receiver(KEPT, rolling=True), wanted_phrases(SPEECH_DIR)
+        async with staged(
+            words, phrases, self.environ, self.show, self.hurry, settings, receiver, options.source
+        ) as stage:
+            self.up, console = True, f"{stage.engine_url}/"
+            self.show.up(console, options)
+            if self.on_up is not None:
+                await asyncio.to_thread(self.on_up, console)
+            await Watch(stage, options).run(self.show)
 
 
 class Watch:

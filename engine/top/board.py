@@ -97,5 +97,6 @@ class Board:
         self.lost = bool(Lost.model_validate(data).events)
 
     def latest(self, series: str) -> float | None:
-        """The newest value of a series that is one."""
-        return next((value for value in reversed(self.history.get(series, [])) if value is not None), None)
+        """The value of its newest sample; None where there is none, or it says nothing."""
+        values = self.history.get(series)
+        return values[-1] if values else None

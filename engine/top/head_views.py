@@ -92,7 +92,7 @@ def curves(board: Board, width: int) -> Text:
     text = line(label("10 min"), ("phrases/min ", GREY))
     text.append(curve(board.history.get("phrases_per_min", []), cells), "cyan")
     text.append("  spot p95 ", GREY)
-    return text.append(curve(board.history.get("spot_p95_ms", []), cells), "magenta")
+    return text.append(curve(board.history.get("spot_p95_ms", []), cells, OBJECTIVE_MS), "magenta")
 
 
 def shards(board: Board, most: int, width: int) -> Iterator[Text]:

@@ -99,7 +99,13 @@ def _phrase(phrase: Phrase, board: Board, text_cells: int) -> Text:
     )
     words, style = _became(phrase, board.sinks.get(phrase.rule, 0))
     text.append("  ").append(f"{words:9}" if text_cells else words, style)
-    return text.append(f" {_cut(phrase.text or '', text_cells).rstrip()}", GREY) if text_cells else text
+    return text.append(f" {_end(phrase.text or '', text_cells)}", GREY) if text_cells else text
+
+
+def _end(text: str, cells: int) -> str:
+    """What was heard last, for there the phrase stands."""
+    harmless = plain(text)
+    return harmless if len(harmless) <= cells else "…" + harmless[1 - cells :]
 
 
 def _cut(text: str, cells: int) -> str:

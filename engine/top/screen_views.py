@@ -16,7 +16,6 @@ from engine.top.list_views import Order, calls, phrases
 from engine.top.words_views import BAD, GREY, WARN, duration, line
 
 WIDE, WIDE_WITH_TEXT = 150, 200
-LEAST_WIDTH, LEAST_HEIGHT = 40, 10
 SHARDS_LOW, SHARDS_HIGH = 2, 8
 TALL = 35
 
@@ -61,6 +60,7 @@ def _waiting(look: Look) -> list[Text]:
 
 
 def _lists(board: Board, look: Look, room: int) -> list[Text]:
+    room = max(5, room)  # what is too much is cut off
     if look.width >= (WIDE_WITH_TEXT if board.shows_text else WIDE):
         left = (look.width - 2) * 45 // 100
         right = look.width - 2 - left
@@ -101,16 +101,14 @@ def footer(board: Board, look: Look) -> Text:
         text.append(f" paused, {look.paused:,} phrases since ", "reverse")
     if look.keys:
         text.append(f" q ends   p {'goes on' if look.paused is not None else 'pauses'}   s order: {look.order}", GREY)
-    shown = "words heard are shown (CUELINE_CONSOLE_TEXT)" if board.shows_text else "words heard are not shown"
-    return text.append(f"   {shown}", GREY)
+    return text.append(f"   words heard: {'shown' if board.shows_text else 'not shown'}", GREY)
 
 
 def _joined(lines: Sequence[Text], look: Look) -> Text:
     whole = Text(no_wrap=True, overflow="ellipsis")
-    width, height = max(LEAST_WIDTH, look.width), max(LEAST_HEIGHT, look.height)
-    for index, each in enumerate(lines[:height]):
+    for index, each in enumerate(lines[: look.height]):
         cut = each.copy()
-        cut.truncate(width, overflow="ellipsis")
+        cut.truncate(look.width, overflow="ellipsis")
         cut.rstrip()
         whole.append("\n" if index else "").append_text(cut)
     return whole

@@ -58,13 +58,13 @@ def bar(share: float, cells: int) -> str:
     return FULL * filled + EMPTY * (cells - filled)
 
 
-def curve(values: Sequence[float | None], cells: int) -> str:
-    """The values as a curve that ends now, the highest of each group, from 0 to the highest of all; gaps are blank."""
+def curve(values: Sequence[float | None], cells: int, top: float = 0.0) -> str:
+    """The values as a curve that ends now, the highest of each group, from 0 to `top` or the highest; gaps are blank."""
     group = max(1, -(-len(values) // cells))
     newest_first = [values[max(0, end - group) : end] for end in range(len(values), 0, -group)]
     tops = [max((each for each in part if each is not None), default=None) for part in reversed(newest_first)]
-    highest = max((top for top in tops if top is not None), default=0) or 1
-    line = "".join(" " if top is None else STEPS[min(7, int(max(0.0, top) / highest * 7.999))] for top in tops)
+    highest = max(each for each in (top, *tops) if each is not None) or 1
+    line = "".join(" " if each is None else STEPS[int(max(0.0, each) / highest * 7.999)] for each in tops)
     return line.rjust(cells)[-cells:]
 
 

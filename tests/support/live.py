@@ -5,6 +5,7 @@ Every part is complete, so that a test names only what it is about.
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -194,15 +195,15 @@ def framed(number: int, kind: str, data: Json) -> bytes:
 
 
 @asynccontextmanager
-async def serving(feed: Feed, port: int = 0) -> AsyncIterator[str]:
+async def serving(feed: Feed, port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """The feed on loopback; its address."""
     app = web.Application()
     app.router.add_get("/v1/live", feed.serve)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
+    await web.TCPSite(runner, "127.0.0.1", port, ssl_context=tls).start()
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         feed.hang_up()
         await runner.cleanup()
