@@ -46,3 +46,4 @@ class LiveView:
         finally:
             self.live.events.close()
             looking.cancel()
+            self.board.close()

@@ -10,7 +10,7 @@ from engine.genesys.platform import PlatformClient
 from engine.live.ports import EngineStanding, Info, ShardStanding
 from engine.metrics import Metrics
 from engine.shards.inside import Inside
-from engine.shards.memory import resident_mb
+from engine.shards.looking import resident_bytes
 
 
 class EngineStands:
@@ -65,7 +65,7 @@ class EngineStands:
                 capacity_left=seen.capacity_left,
                 dropped=seen.dropped,
                 restarts=seen.restarts,
-                memory_mb=resident_mb(seen.pid) if seen.pid else None,
+                memory_mb=round(resident_bytes(seen.pid) / 1e6, 1) if seen.pid else None,
             )
             for seen in self._inside().shards()
         ]

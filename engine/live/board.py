@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import structlog
@@ -55,8 +55,6 @@ class Board:
         self._phrases = Phrases()
         self._history = History()
         self._sampler = Sampler()
-        self._phrase_total = 0
-        self._outcomes: Counter[Outcome] = Counter(dict.fromkeys(get_args(Outcome), 0))
         self._lag_s = 0.0
         self._ticks = 0
         self._waiting: dict[str, list[Leased]] = {}  # leases whose call has not been told of yet, by key
@@ -76,6 +74,13 @@ class Board:
                     self.tick(time.time(), time.monotonic_ns())
             except Exception:  # named border: what is shown must not end because one look could not be shown
                 log.exception("The live view has failed at a look")
+
+    def close(self) -> None:
+        """Let go of the shards' memory; whatever is still leased is seen no more."""
+        for _, line in self._held.values():
+            line.rings = None
+        self._held.clear()
+        self._shards.clear()
 
     # what the parts tell
 
@@ -121,8 +126,7 @@ class Board:
             event = replace(event, text="")
         latency_ms = (time.monotonic_ns() - event.phrase_end_ns) // NS_PER_MS if event.phrase_end_ns else None
         phrase = Phrase(phrase_id, round(at, 3), key, conversation_id, channel, event, latency_ms)
-        self._phrase_total += 1
-        self._sampler.phrases.add(at)
+        self._sampler.spotted(at)
         self._phrases.add(phrase)
         if call := self._calls.find(key):
             call.phrases.append(phrase)
@@ -140,10 +144,7 @@ class Board:
     def outcome(self, phrase_id: str, rule: str, sink: str, outcome: Outcome) -> None:
         """A delivery has come to its end."""
         at = time.time()
-        self._outcomes[outcome] += 1
-        self._sampler.commands.add(at)
-        if outcome != "delivered":
-            self._sampler.failed.add(at)
+        self._sampler.done(at, outcome)
         done = self._phrases.done(phrase_id, sink, outcome)
         if self._feed.followed:
             self._feed.publish("command", {"id": phrase_id, "rule": rule, "at": round(at, 3)} | done.row())
@@ -206,8 +207,8 @@ class Board:
             calls=len(self._calls.live),
             speaking=sum(rings.speaking for rings in self._shards.values()),
             without_audio=len(self._deaf),
-            phrases_total=self._phrase_total,
-            commands_total=self._outcomes,
+            phrases_total=self._sampler.phrases_total,
+            commands_total=self._sampler.outcomes,
             loop_lag_ms=round(self._lag_s * 1000, 1),
         )
 

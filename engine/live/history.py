@@ -4,13 +4,15 @@ Rates are of the last minute, counted by seconds; frame latencies are of the tim
 histogram; those from phrase to sink of the last minute. A series without anything to tell has None.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from math import ceil
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.metrics import Outcome
 from engine.stats import LATENCY_BOUNDS_S, Cell
 
 SAMPLE_S = 2
@@ -111,12 +113,26 @@ class Sampler:
     """Makes samples; `cells` are the sums of all shards' counters (stats.Cell), which only grow."""
 
     def __init__(self) -> None:
-        self.phrases = Minute()
-        self.commands = Minute()
-        self.failed = Minute()
+        self.phrases_total = 0
+        self.outcomes: Counter[Outcome] = Counter(dict.fromkeys(get_args(Outcome), 0))
+        self._phrases = Minute()
+        self._commands = Minute()
+        self._failed = Minute()
         self.spotting = Latencies()
         self._cells: NDArray[np.float64] | None = None
         self._at_s = 0.0
+
+    def spotted(self, now_s: float) -> None:
+        """One more phrase."""
+        self.phrases_total += 1
+        self._phrases.add(now_s)
+
+    def done(self, now_s: float, outcome: Outcome) -> None:
+        """One more delivery has come to its end."""
+        self.outcomes[outcome] += 1
+        self._commands.add(now_s)
+        if outcome != "delivered":
+            self._failed.add(now_s)
 
     def sample(self, now_s: float, cells: NDArray[np.float64], levels: Mapping[str, float | None]) -> Sample:
         """The values now; `levels` are those series that need no history."""
@@ -128,9 +144,9 @@ class Sampler:
         return {
             "at": round(now_s, 1),
             "frames_per_s": round(float(grown[Cell.FRAMES]) / max(0.1, now_s - then_s), 1),
-            "phrases_per_min": self.phrases.count(now_s),
-            "commands_per_min": self.commands.count(now_s),
-            "failed_per_min": self.failed.count(now_s),
+            "phrases_per_min": self._phrases.count(now_s),
+            "commands_per_min": self._commands.count(now_s),
+            "failed_per_min": self._failed.count(now_s),
             "frame_p50_ms": bucket_quantile_ms(latencies, 0.5),
             "frame_p99_ms": bucket_quantile_ms(latencies, 0.99),
             "spot_p50_ms": spot_p50,

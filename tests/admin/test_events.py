@@ -5,7 +5,7 @@ import asyncio
 import orjson
 import pytest
 
-from engine.admin.events import FOLLOWERS, KEPT, WAITING, EventStream
+from engine.admin.events import FOLLOWERS, KEPT, WAITING, WAITING_BYTES, EventStream
 from engine.errors import RefusedError
 
 
@@ -85,3 +85,28 @@ async def test_closing_ends_all_and_takes_no_more() -> None:
     with pytest.raises(RefusedError) as caught:
         stream.follow()
     assert caught.value.reason == "draining"
+
+
+async def test_what_waits_is_bounded_in_bytes_too():
+    lost = []
+    stream = EventStream(lambda: lost.append(1))
+    follower = stream.follow()
+    large = "x" * (WAITING_BYTES // 3)
+    for _ in range(4):
+        stream.publish("k", {"text": large})
+    assert (len(lost), follower.take_lost()) == (2, 2)
+    assert [(await follower.next(1)).number for _ in range(2)] == [3, 4]
+    stream.publish("k", {"text": "x" * (WAITING_BYTES + 1)})  # one always has room
+    assert (await follower.next(1)).number == 5
+    assert len(lost) == 2
+
+
+async def test_a_stream_may_keep_nothing():
+    stream = EventStream(kept=0)
+    assert not stream.followed
+    stream.publish("k", {})
+    follower = stream.follow(after=0)
+    assert (stream.followed, stream.number) == (True, 1)
+    assert await follower.next(0.001) is None
+    follower.close()
+    assert not stream.followed

@@ -128,3 +128,27 @@ class Book(RuleBasedStateMachine):
 
 
 TestBook = Book.TestCase
+
+
+def test_who_watches_hears_of_every_lease_once():
+    class Watcher:
+        def __init__(self):
+            self.told = []
+
+        def taken(self, lease):
+            self.told.append(("taken", lease.key, lease.ring))
+
+        def ended(self, lease):
+            self.told.append(("ended", lease.key, lease.ring))
+
+    book = LeaseBook(2, range(1))
+    (unseen,) = book.take("a", ("external",), 0)
+    book.watcher = watcher = Watcher()
+    (lease,) = book.take("b", ("external",), 0)
+    with pytest.raises(RefusedError):
+        book.take("c", ("external",), 0)
+    book.release(lease.number)
+    book.end(lease.number)
+    book.end(lease.number)
+    book.end(unseen.number)
+    assert watcher.told == [("taken", "b", 1), ("ended", "b", 1), ("ended", "a", 0)]

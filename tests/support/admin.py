@@ -10,6 +10,7 @@ import aiohttp
 
 from engine.admin.events import EventStream
 from engine.admin.limits import USUAL, Limits
+from engine.admin.live_feed import Live
 from engine.admin.server import AdminParts, AdminServer
 from engine.errors import RefusedError
 from engine.metrics import Metrics
@@ -62,12 +63,15 @@ class Admin:
 
 
 @contextlib.asynccontextmanager
-async def running(limits: Limits = USUAL, ssl: bool | SSLContext = True, **settings: object) -> AsyncIterator[Admin]:
+async def running(
+    limits: Limits = USUAL, ssl: bool | SSLContext = True, live: Live | None = None, **settings: object
+) -> AsyncIterator[Admin]:
     """`settings` are AdminOptions'; `ssl` is what the client trusts."""
     registry, metrics = Registry(), Metrics()
     ready = {"model_loaded": True, "shards_up": True, "not_draining": True, "capacity_left": True}
     events = EventStream(metrics.event_lost)
-    server = AdminServer(AdminOptions(port=0, **settings), AdminParts(registry, lambda: ready, metrics, events), limits)
+    parts = AdminParts(registry, lambda: ready, metrics, events, live)
+    server = AdminServer(AdminOptions(port=0, **settings), parts, limits)
     await server.start()
     timeout = aiohttp.ClientTimeout(total=10)
     try:
