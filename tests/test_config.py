@@ -69,12 +69,14 @@ def test_every_name_of_the_environment() -> None:
         CUELINE_WEBHOOK_SECRET="whsec_x",
         CUELINE_ADMIN_HOST="::1",
         CUELINE_ADMIN_PORT="0",
+        CUELINE_CONSOLE_TEXT="true",
         CUELINE_PROFILE="throughput",
         CUELINE_SHARDS="3",
         CUELINE_STATE_DIR="/tmp/state",
         CUELINE_DRAIN_S="2.5",
         CUELINE_LOG_LEVEL="debug",
     )
+    assert options.console.show_text
     assert options.genesys.conversation_ids == ("a", "b", "c")
     assert (options.genesys.login_url, options.genesys.api_url) == ("http://127.0.0.1:1", "http://127.0.0.1:2")
     assert options.genesys.realtime_url == "ws://127.0.0.1:3/rt"
@@ -570,3 +572,9 @@ def test_phrase_lists_that_can_not_be_heard(tmp_path: Path, phrases: str, says: 
     (told,) = faults(written(tmp_path, f'[[rules]]\nname = "r"\nphrases = {phrases}\n'), **CREDENTIALS)
     assert told.startswith(says)
     assert len(told) < 300
+
+
+def test_text_is_shown_only_to_who_says_so(tmp_path: Path) -> None:
+    assert not loaded().console.show_text
+    (line,) = faults(None, **CREDENTIALS, CUELINE_CONSOLE_TEXT="perhaps")
+    assert line.startswith('CUELINE_CONSOLE_TEXT = "perhaps"')

@@ -112,9 +112,7 @@ class Board:
             return
         call, line = held
         rings = self._shards[lease.shard]
-        rings.look(time.monotonic_ns())
-        bounds = rings.bounds(lease.ring)
-        line.track.look(replace(bounds, utterance=0))
+        line.track.look(replace(rings.bounds(lease.ring), utterance=0))
         line.frames, line.rings = rings.frames(lease.ring), None
         rings.end(lease.ring)
         self._calls.touch(call)

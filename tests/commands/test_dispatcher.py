@@ -23,10 +23,14 @@ class Bench:
         self.told: list[tuple[str, str, str]] = []
         self.folder = folder
         self.outbox = outbox
-        self.dispatcher = Dispatcher(sinks, outbox, self.metrics, self.note)
+        self.handed: list[tuple[str, str, float]] = []
+        self.dispatcher = Dispatcher(sinks, outbox, self.metrics, self.note, self.note_handed)
 
     def note(self, command, sink, outcome):
         self.told.append((command.idempotency_key, sink, outcome))
+
+    def note_handed(self, command, sink, latency_s):
+        self.handed.append((command.idempotency_key, sink, latency_s))
 
     def sample(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, labels)
@@ -79,6 +83,9 @@ async def test_spot_latency_is_seen_once_per_command_and_sink_when_it_is_handed_
     assert slow.entered == 2
     assert bench.sample("cueline_spot_latency_seconds_count") == 1
     assert 3 <= bench.sample("cueline_spot_latency_seconds_sum") < 3.15
+    ((key, name, latency_s),) = bench.handed
+    assert (key, name) == (command().idempotency_key, "out")
+    assert latency_s == bench.sample("cueline_spot_latency_seconds_sum")
 
 
 async def test_a_slow_sink_does_not_delay_another(bench_of):
@@ -319,16 +326,19 @@ async def test_a_dead_sink_delays_no_other_and_is_only_probed(bench_of):
     dead, well = sink("dead", faults=(SinkError("status 503", retryable=True),) * 1000), sink("well")
     bench = await bench_of(dead, well)
     assert bench.sample("cueline_sink_circuit_open", sink="dead") == 0
+    assert bench.dispatcher.failing == set()
     with capture_logs() as logs:
         for number in range(50):
             bench.dispatcher.offer(command(number, ("dead", "well")))
         await until(lambda: len(well.got) == 50 and bench.sample("cueline_sink_circuit_open", sink="dead") == 1)
     assert dead.entered <= 10
     assert bench.sample("cueline_sink_circuit_open", sink="well") == 0
+    assert bench.dispatcher.failing == {"dead"}
     assert [line["sink"] for line in logs if line["event"] == "Sink fails and is only probed now"] == ["dead"]
     dead._faults.clear()
     assert await bench.flushed(20) == 0
     assert (bench.outcomes("dead", "delivered"), bench.sample("cueline_sink_circuit_open", sink="dead")) == (50, 0)
+    assert bench.dispatcher.failing == set()
 
 
 async def test_commands_that_always_fail_hold_up_no_other_of_their_sink(bench_of):

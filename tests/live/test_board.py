@@ -79,6 +79,16 @@ def test_one_that_left_is_named_and_its_last_row_told(stage):
     assert (state["calls"], [row["phrases"] for row in state["ended"]]) == ([], [1])
 
 
+def test_the_end_of_one_takes_no_news_from_another(stage):
+    (first,), (second,) = stage.call("a"), stage.call("b")
+    tick(stage)
+    stage.hears(second, frames=30, tail=30, safe=10, utterance=11)
+    stage.leases.end(first.number)
+    told = tick(stage)
+    assert [row["channels"][0]["speaking"] for row in told["calls"] if row["key"] == "b"] == [True]
+    assert stage.board.timeline("b")["channels"][0]["speech"] == [[200, None]]
+
+
 def test_one_that_comes_again_has_not_left(stage):
     stage.call("a")
     stage.board.conversation(info("a", "failed", reason="error"))
@@ -156,6 +166,7 @@ def test_a_phrase_and_its_commands_are_told_at_once(stage):
 def test_a_phrase_of_a_recording_has_no_latency_and_one_of_no_known_call_is_told_too(stage):
     stage.board.spotted("id-1", "x", "x", "external", spotted(phrase_end_ns=0))
     assert stage.last("phrase")["latency_ms"] is None
+    stage.board.handed("of-an-earlier-run", "crm", 0.2)
     stage.board.outcome("of-an-earlier-run", "transfer-me", "crm", "failed")
     assert stage.last("command")["latency_ms"] is None
 
