@@ -51,7 +51,7 @@ export class Board {
   #tick(tick) {
     this.#news(tick);
     for (const call of tick.calls) this.calls.set(call.key, call);
-    for (const key of tick.left) this.#left(key, tick.at);
+    for (const key of tick.left) this.#left(key, tick);
     if (tick.sample) this.#sample(tick.sample);
     this.#forget();
   }
@@ -67,8 +67,8 @@ export class Board {
     this.shards = shards;
   }
 
-  #left(key, at) {
-    const call = this.calls.get(key);
+  #left(key, { at, ended = [] }) {
+    const call = ended.find((other) => other.key === key) ?? this.calls.get(key);
     this.calls.delete(key);
     if (!call) return;
     const over = ["ended", "failed"].includes(call.state) ? call : { ...call, state: "ended", since: at };

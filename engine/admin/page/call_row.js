@@ -9,7 +9,9 @@ const OVER = ["ended", "failed"];
 export class CallRow {
   constructor(call) {
     this.key = call.key;
-    this.button = element("button", { type: "button", class: "id", tabindex: "-1" });
+    this.head = element("span", { class: "start" });
+    this.tail = element("span"); // ids differ at their end: it is never cut off
+    this.button = element("button", { type: "button", class: "id", tabindex: "-1" }, this.head, this.tail);
     this.source = element("small", { class: "source" });
     this.state = element("span", { class: "state" });
     this.voices = element("span", { role: "gridcell", class: "voices" });
@@ -30,7 +32,8 @@ export class CallRow {
     const trouble = troubled(call);
     mark(this.node, "aria-rowindex", index + 2);
     mark(this.node, "data-trouble", trouble);
-    put(this.button, call.conversation_id);
+    put(this.head, call.conversation_id.slice(0, -8));
+    put(this.tail, call.conversation_id.slice(-8));
     put(this.source, call.source);
     put(this.state, this.#state(call, trouble));
     mark(this.state, "data-state", trouble ?? call.state);

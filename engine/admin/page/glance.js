@@ -11,10 +11,10 @@ const OUTCOMES = ["delivered", "failed", "refused", "unknown"];
 export class Glance {
   /** Show the board as it is now. */
   show(board) {
-    const { engine, shards, recent, lost } = board;
+    const { engine, shards, recent } = board;
     const latencies = recent.map(({ latency_ms }) => latency_ms).filter((ms) => ms !== null);
     const [half, most] = [quantile(latencies, 0.5), quantile(latencies, 0.95)];
-    this.judged = verdict(engine, shards, lost.reduce((sum, { frames }) => sum + frames, 0), most);
+    this.judged = verdict(board, most);
     this.#verdict(this.judged);
     this.#hearing(engine, shards);
     this.#speed(board, half, most);
@@ -44,11 +44,11 @@ export class Glance {
 
   #speed({ engine, history, recent }, half, most) {
     put(byId("spot-p95"), millis(most));
-    put(byId("spot-word"), most === null ? "no phrase in the last 5 minutes" : "or less from 95 of 100 phrases’ end to their cue");
+    put(byId("spot-word"), most === null ? "no phrase in the last 5 minutes" : "at most, for 95 of 100 phrases");
     mark(byId("spot-p95"), "data-level", most === null ? null : most > 500 ? "warn" : "ok");
     place("scale-half", half);
     place("scale-most", most);
-    put(byId("spot-p50"), half === null ? "" : `half within ${millis(half)}, ${counted(recent.length, "phrase")} in ${RECENT_S / 60} min`);
+    put(byId("spot-p50"), half === null ? "" : `half within ${millis(half)} of their end, in the last ${RECENT_S / 60} min`);
     put(byId("frame-p99"), `a frame is heard within ${millis(latest(history.frame_p99_ms))}`);
     put(byId("loop-lag"), `loop ${millis(engine.loop_lag_ms)} late`);
   }

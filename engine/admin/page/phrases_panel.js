@@ -15,7 +15,7 @@ export class PhrasesPanel {
   /** Show a board's view; `text` is the filter in lower case, `sinks` the names of each rule's sinks. */
   show(view, text, sinks) {
     const phrases = text ? view.phrases.filter((phrase) => words(phrase, view.texts).includes(text)) : view.phrases;
-    put(byId("phrases-shown"), text ? `${phrases.length} of the latest ${view.phrases.length}` : counted(phrases.length, "latest", "latest"));
+    put(byId("phrases-shown"), text ? `${phrases.length} of the latest ${view.phrases.length}` : `the latest ${phrases.length}`);
     byId("phrases-empty").hidden = phrases.length > 0;
     put(byId("phrases-empty"), text && view.phrases.length ? `None of the latest phrases has “${text}” in it.` : "Nothing spotted yet.");
     put(byId("text-note"), view.texts ? "What was said is shown: the operator has switched that on (console.show_text)." : "What was said is not shown (console.show_text is off).");

@@ -8,9 +8,10 @@ import { count, hourAndMinute, millis } from "./words.js";
 
 const HEIGHT = 150;
 const LIMIT_MS = 500;
+const STEPS = [1, 2, 5].flatMap((n) => [1, 10, 100, 1000, 10000].map((ten) => n * ten)).sort((a, b) => a - b); // of the left axis
 const PLOTS = [
   { title: "Calls", value: count, floor: 4, series: [["calls", "calls"], ["speaking", "channels speaking"]] },
-  { title: "Latency", value: millis, floor: 600, limit: LIMIT_MS, series: [["spot_p95_ms", "phrase, 95 of 100"], ["spot_p50_ms", "phrase, half"], ["frame_p99_ms", "frame, 99 of 100"]] },
+  { title: "Latency", value: millis, floor: 600, limit: LIMIT_MS, series: [["spot_p95_ms", "phrase p95"], ["spot_p50_ms", "phrase p50"], ["frame_p99_ms", "frame p99"]] },
   { title: "A minute", value: count, floor: 4, series: [["phrases_per_min", "phrases"], ["commands_per_min", "commands"], ["failed_per_min", "failed"]] },
 ];
 
@@ -69,8 +70,8 @@ class Plot {
       cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false } },
       scales: { y: { range: (_, __, most) => [0, top(most ?? 0)] } },
       axes: [
-        { ...axis, size: 22, gap: 2, space: 60, values: (_, ticks) => ticks.map(hourAndMinute) },
-        { ...axis, size: 46, gap: 4, space: 30, values: (_, ticks) => ticks.map((tick) => this.plan.value(tick)) },
+        { ...axis, size: 26, gap: 4, space: 60, values: (_, ticks) => ticks.map(hourAndMinute) },
+        { ...axis, size: 46, gap: 4, space: 30, incrs: STEPS, values: (_, ticks) => ticks.map((tick) => this.plan.value(tick)) },
       ],
       series: [{}, ...this.plan.series.map((_, n) => ({ stroke: colour(n), width: 1.75, dash: n === 1 ? [6, 4] : undefined, points: { show: false }, spanGaps: true }))],
       hooks: { draw: [(picture) => this.#limit(picture)], setCursor: [(picture) => this.#point(picture)] },

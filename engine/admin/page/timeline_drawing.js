@@ -53,13 +53,15 @@ function lane(channel, top, frame) {
 
 /** A flag at each phrase's end; its name where there is room for it. */
 function flags(phrases, top, middle, scale, width) {
-  let free = 0;
-  return [...phrases].sort((a, b) => a.phrase_end_ms - b.phrase_end_ms).flatMap((phrase) => {
+  let free = 0; // up to where names stand already
+  const sorted = [...phrases].sort((a, b) => a.phrase_end_ms - b.phrase_end_ms);
+  return sorted.flatMap((phrase, n) => {
     const x = scale(phrase.phrase_end_ms);
     const reach = phrase.rule.length * 6.6 + 8;
     const left = x + reach > width;
-    const named = (left ? x - reach : x) >= free;
-    if (named) free = left ? x + 4 : x + reach;
+    const next = n + 1 < sorted.length ? scale(sorted[n + 1].phrase_end_ms) : Infinity;
+    const named = left ? x - reach >= free : x >= free && x + reach <= next;
+    free = Math.max(free, named && !left ? x + reach : x + 6);
     const flag = drawn("path", { class: "flag", d: `M${x} ${top + 12}V${middle + SPEECH / 2 + 3}` }, drawn("title", {}, `${phrase.rule}: ${phrase.phrase}`));
     const head = drawn("circle", { class: "flag", cx: x, cy: top + 12, r: 3.5 });
     const name = drawn("text", { class: "rule", x: left ? x - 7 : x + 7, y: top + 16, "text-anchor": left ? "end" : "start" }, phrase.rule);

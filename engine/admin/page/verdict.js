@@ -1,5 +1,6 @@
 // Is it well? One sentence and what there is to worry about, from the figures alone. Pure; docs/console.md lists the bounds.
 
+import { behind, troubled } from "./call_selection.js";
 import { counted, millis, percent } from "./words.js";
 
 export const OBJECTIVE_MS = 500;
@@ -12,9 +13,9 @@ const CONDITIONS = {
   state_writable: "the state folder can’t be written",
 };
 
-/** {level, text, concerns: [{level, text}]} of an ENGINE, its SHARDs, frames lost lately and recent latencies' 95th percentile. */
-export function verdict(engine, shards, lost, p95) {
-  const concerns = [...standing(engine), ...hearing(engine, shards, lost), ...speed(engine, p95), ...doing(engine)];
+/** {level, text, concerns: [{level, text}]} of a Board and its recent latencies' 95th percentile. */
+export function verdict({ engine, shards, calls, lost, history }, p95) {
+  const concerns = [...standing(engine), ...hearing(engine, calls), ...load(shards, lost), ...speed(engine, p95), ...doing(engine, history)];
   const level = LEVELS[Math.max(0, ...concerns.map((concern) => LEVELS.indexOf(concern.level)))];
   return { level, text: sentence(engine, level), concerns };
 }
@@ -35,9 +36,18 @@ function* standing(engine) {
   if (engine.token_s !== null && engine.token_s < 120) yield bad(`The platform’s token ends in ${Math.max(0, Math.round(engine.token_s))} s.`);
 }
 
-function* hearing(engine, shards, lost) {
+function* hearing(engine, calls) {
   if (engine.without_audio) yield warn(`${counted(engine.without_audio, "call")} without audio for 10 s or more.`);
-  if (lost) yield warn(`${counted(lost, "frame")} lost in the last 5 minutes: more audio came than was heard.`);
+  const all = [...calls.values()];
+  const lines = all.filter(({ state }) => state === "reconnecting").length;
+  if (lines) yield warn(`${counted(lines, "call")} reconnecting.`);
+  const late = all.filter((call) => troubled(call) === "late");
+  if (late.length) yield warn(`${counted(late.length, "call")} heard late, up to ${millis(Math.max(...late.map(behind)))} behind.`);
+}
+
+function* load(shards, lost) {
+  const frames = lost.reduce((sum, one) => sum + one.frames, 0);
+  if (frames) yield warn(`${counted(frames, "frame")} lost in the last 5 minutes: more audio came than was heard.`);
   for (const { shard, up, utilization } of shards) {
     if (!up) yield bad(`Shard ${shard} is down.`);
     else if (utilization > 0.9) yield warn(`Shard ${shard} is full: ${percent(utilization)} busy.`);
@@ -49,7 +59,9 @@ function* speed(engine, p95) {
   if (engine.loop_lag_ms > 100) yield warn(`The event loop is ${millis(engine.loop_lag_ms)} late.`);
 }
 
-function* doing(engine) {
+function* doing(engine, history) {
+  const failed = Math.round(history.failed_per_min?.at(-1) ?? 0);
+  if (failed) yield warn(`${counted(failed, "command")} failed in the last minute.`);
   for (const sink of engine.sinks_failing) yield bad(`Sink ${sink} fails; its commands wait.`);
   if (engine.outbox_dead) yield warn(`${counted(engine.outbox_dead, "command")} given up: cueline commands list.`);
   if (engine.outbox_oldest_s > 30) yield warn(`${counted(engine.outbox_pending, "command")} waiting, the oldest for ${Math.round(engine.outbox_oldest_s)} s.`);
