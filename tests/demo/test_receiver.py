@@ -104,3 +104,12 @@ async def test_the_channel_is_noted():
         assert await post(receiver, body, {}) == 204
         assert await post(receiver, orjson.dumps(BODY), {}) == 204
         assert [found.channel for found in receiver.deliveries] == ["internal", "external"]
+
+
+async def test_a_rolling_one_keeps_the_latest_and_goes_on():
+    async with Receiver(2, rolling=True) as receiver:
+        for number in range(4):
+            body = orjson.dumps(BODY | {"id": f"id-{number}"})
+            assert await post(receiver, body, {}) == 204
+        assert [each.id for each in receiver.deliveries] == ["id-2", "id-3"]
+        assert (receiver.arrived, receiver.unsigned) == (4, 4)

@@ -1,8 +1,10 @@
 import aiohttp
 import pytest
 
+from engine.simulator.cloud import ENDED_KEPT, Cloud
+from engine.simulator.options import conversation_id
 from engine.simulator.server import Simulator
-from tests.support.simulated import FIRST, login, noise_wav, options, platform, subscribed
+from tests.support.simulated import FIRST, heard_of, login, noise_wav, options, platform, subscribed
 
 
 @pytest.fixture
@@ -74,3 +76,45 @@ async def test_a_call_is_ended_over_http(simulator, http):
     async with http.post("/simulator/calls/nowhere/end") as response:
         assert response.status == 404
     assert [call.state for call in simulator.calls] == ["ended", "waiting"]
+
+
+async def test_further_calls_play_the_repertoire_in_turn(tmp_path):
+    for name in "ab":
+        noise_wav(tmp_path / f"{name}.wav", 100)
+    repertoire = options(tmp_path / "a.wav").calls + options(tmp_path / "b.wav").calls
+    fixed = options(tmp_path / "a.wav").model_copy(update={"repertoire": repertoire, "stagger_ms": 60_000})
+    async with Simulator(fixed) as running, aiohttp.ClientSession(running.url) as http:
+        placed = []
+        for _ in range(3):
+            async with http.post("/simulator/calls") as response:
+                assert response.status == 201
+                placed.append(await response.json())
+        assert [(each["file"], each["state"]) for each in placed] == [
+            ("a.wav", "waiting"),
+            ("b.wav", "waiting"),
+            ("a.wav", "waiting"),
+        ]
+        assert [each["conversation_id"] for each in placed] == [conversation_id(number) for number in (1, 2, 3)]
+        assert len(await read(http, "/simulator/calls")) == 4
+        heard = await heard_of(running, conversation_id(2))  # begins at once: what is placed is not staggered
+        assert len(heard.audio) == 1600
+        assert running.calls[2].state == "ended"
+
+
+async def test_without_a_repertoire_no_call_is_placed(simulator, http):
+    async with http.post("/simulator/calls") as response:
+        assert response.status == 409
+        assert "repertoire" in (await response.json())["message"]
+    assert len(simulator.calls) == 2
+
+
+async def test_of_calls_that_have_ended_the_latest_are_shown(tmp_path):
+    noise_wav(tmp_path / "a.wav", 100)
+    fixed = options(tmp_path / "a.wav").model_copy(update={"repertoire": options(tmp_path / "a.wav").calls})
+    cloud = Cloud(fixed)
+    for _ in range(ENDED_KEPT + 5):
+        await cloud.place().end("over")
+    last = cloud.place()
+    assert len(cloud.calls) == ENDED_KEPT + 2  # the first one still waits
+    assert [*cloud.calls][:2] == [FIRST, conversation_id(6)]
+    assert [*cloud.calls.values()][-1] is last

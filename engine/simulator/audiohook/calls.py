@@ -51,7 +51,7 @@ class AudioHookCalls:
             await self._listen(self.options.port)
         await self._dialer.__aenter__()
         self._ticking = asyncio.create_task(self.ticker.run())
-        self._running = asyncio.create_task(self._run())
+        self._running = asyncio.create_task(self._run(self.calls))
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
@@ -136,12 +136,12 @@ class AudioHookCalls:
         sound = self.tally.sound and all(outcome.as_expected for outcome in self.outcomes)
         return self.tally.summary() | self.load() | {"ok": sound, "faults": faults}
 
-    async def _run(self) -> None:
+    async def _run(self, calls: tuple[Call, ...]) -> None:
         """Connect one call after another at the rate; a call that can't doesn't hold up the next."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         async with asyncio.TaskGroup() as group:
-            for number, call in enumerate(self.calls):
+            for number, call in enumerate(calls):
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._leaving.wait(), begun + number / self.options.rate - loop.time())
                 group.create_task(call.run())

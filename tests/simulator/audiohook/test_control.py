@@ -1,6 +1,9 @@
+import asyncio
+
 import aiohttp
 import pytest
 
+import engine.simulator.audiohook.calls as calls_module
 from engine.errors import ConfigError
 from engine.simulator.audiohook import AudioHookCalls, HookOptions, calls_of_wavs
 from engine.simulator.options import conversation_id
@@ -83,3 +86,57 @@ async def test_a_taken_port_is_said(calls):
     port = int(calls.url.rpartition(":")[2])
     with pytest.raises(ConfigError, match="can't listen there"):
         await AudioHookCalls(HookOptions(url="ws://x/", port=port)).__aenter__()
+
+
+async def test_further_calls_play_the_repertoire_in_turn(tmp_path, server):
+    for name in "ab":
+        noise_wav(tmp_path / f"{name}.wav", 100)
+    repertoire = calls_of_wavs([tmp_path / "a.wav", tmp_path / "b.wav"], 2)
+    async with (
+        serving(server) as url,
+        AudioHookCalls(HookOptions(url=url, repertoire=repertoire, first_call=7, port=0, backoff_s=0.01)) as calls,
+    ):
+        assert await asyncio.wait_for(calls.wait(), 60) is None, "nothing to play yet"
+        async with aiohttp.ClientSession(calls.url) as http:
+            placed = []
+            for _ in range(3):
+                async with http.post("/simulator/calls") as response:
+                    assert response.status == 201
+                    placed.append(await response.json())
+        assert [each["file"] for each in placed] == ["a.wav", "b.wav", "a.wav"]
+        assert [each["conversation_id"] for each in placed] == [conversation_id(number) for number in (7, 8, 9)]
+        assert not calls.over
+        await asyncio.wait_for(calls.wait(), 60)
+        assert calls.over
+        assert {call.state for call in calls.calls} == {"ended"}
+    assert len(server.sessions) == 3
+    summary = calls.summary()
+    assert (summary["calls"], summary["opened"], summary["ok"]) == (3, 3, True)
+    with pytest.raises(ConfigError, match="about to end"):
+        calls.place()
+
+
+async def test_calls_that_were_placed_end_with_the_rest(tmp_path, server):
+    noise_wav(tmp_path / "a.wav", 60_000)
+    repertoire = calls_of_wavs([tmp_path / "a.wav"], 1)
+    async with serving(server) as url, AudioHookCalls(HookOptions(url=url, repertoire=repertoire)) as calls:
+        calls.place()
+        await until(lambda: server.sessions and server.sessions[0].audio)
+    assert server.sessions[0].types()[-1] == "close"
+
+
+async def test_without_a_repertoire_no_call_is_placed(http):
+    async with http.post("/simulator/calls") as response:
+        assert response.status == 409
+
+
+async def test_of_calls_that_have_ended_the_latest_are_shown(tmp_path, server, monkeypatch):
+    monkeypatch.setattr(calls_module, "ENDED_KEPT", 2)
+    noise_wav(tmp_path / "a.wav", 20)
+    repertoire = calls_of_wavs([tmp_path / "a.wav"], 1)
+    async with serving(server) as url, AudioHookCalls(HookOptions(url=url, repertoire=repertoire)) as calls:
+        for _ in range(4):
+            calls.place()
+            await asyncio.wait_for(calls.wait(), 60)
+        calls.place()
+        assert [*calls.by_id] == [conversation_id(number) for number in (2, 3, 4)]
