@@ -12,7 +12,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.metrics import Outcome
+from engine.command_metrics import Outcome
 from engine.stats import LATENCY_BOUNDS_S, Cell
 
 SAMPLE_S = 2
