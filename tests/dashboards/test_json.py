@@ -22,7 +22,7 @@ RULES = yaml.safe_load((FOLDER / "cueline.rules.yaml").read_text())
 RECORDED = {rule["record"] for group in RULES["groups"] for rule in group["rules"] if "record" in rule}
 OF_PROMETHEUS = {"up", "ALERTS"}
 WORDS = re.compile(
-    r"\b(?:sum|max|min|count|rate|increase|histogram_quantile|clamp_min|max_over_time|label_replace|vector|by|or)\b"
+    r"\b(?:sum|max|min|count|rate|increase|histogram_quantile|clamp_min|max_over_time|label_replace|vector|by|on|or)\b"
 )
 each_panel = pytest.mark.parametrize(
     ("name", "panel"), PANELS, ids=[f"{name}/{panel['title']}" for name, panel in PANELS]

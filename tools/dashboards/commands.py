@@ -1,12 +1,12 @@
 """Genesys on the one side, sinks on the other: connections, reconnects, token, 429s; outbox, sinks."""
 
-from tools.dashboards.panel import Dashboard, Panel, Row, above, below
+from tools.dashboards.panel import Dashboard, Panel, Row, above, below, present
 
 RUNBOOK = "docs/runbook.md"
 
 CONNECTIONS = Row("1. Connections", (
     Panel("Conversations", "none",
-          (("sum by (source, state) (cueline_conversations{@})", "{{source}} {{state}}"),),
+          ((present("sum by (source, state) (cueline_conversations{@})", "source"), "{{source}} {{state}}"),),
           "Conversations by where they come from and their state. connecting or reconnecting that stays: see the rows below.",
           stacked=True),
     Panel("Without audio", "none",
@@ -17,11 +17,11 @@ CONNECTIONS = Row("1. Connections", (
           "Sockets of AudioHook, those without a session among them. At audiohook.connections the next is refused.",
           above(3000, 4000)),
     Panel("AudioHook refused", "cpm",
-          (("sum by (reason) (rate(cueline_audiohook_connections_refused_total{@}[rate])) * 60", "{{reason}}"),),
+          ((present("sum by (reason) (rate(cueline_audiohook_connections_refused_total{@}[rate])) * 60", "reason"), "{{reason}}"),),
           "Connections that came to nothing, a minute. Keys and signatures: docs/audiohook.md has a row for each reason.",
           above(1, 30)),
     Panel("AudioHook faults", "cpm",
-          (("sum by (fault) (rate(cueline_audiohook_faults_total{@}[rate])) * 60", "{{fault}}"),),
+          ((present("sum by (fault) (rate(cueline_audiohook_faults_total{@}[rate])) * 60", "fault"), "{{fault}}"),),
           "Sessions that broke the protocol or were lost, a minute. gone and silent: the network; others: send the log line to us.",
           above(1, 30)),
     Panel("AudioHook probes and backlog", "none",
@@ -33,7 +33,7 @@ CONNECTIONS = Row("1. Connections", (
 
 RECONNECTS = Row("2. Reconnects", (
     Panel("Reconnects by reason", "cpm",
-          (("sum by (reason) (rate(cueline_reconnects_total{@}[rate])) * 60", "{{reason}}"),),
+          ((present("sum by (reason) (rate(cueline_reconnects_total{@}[rate])) * 60", "reason"), "{{reason}}"),),
           "Sockets opened again, a minute. dropped and unreachable: network; unauthorized: token; rate_limited: 429; "
           "server_error: Genesys. status.mypurecloud.com says whether it is theirs.",
           above(10, 60)),
@@ -81,7 +81,7 @@ SINKS = Row("5. Sinks", (
           (("sum by (sink) (rate(cueline_sink_latency_seconds_count{@}[rate])) * 60", "{{sink}}"),),
           "Attempts a minute. More than commands end (beside): they are repeated, so the sink fails now and then."),
     Panel("Outcomes", "cpm",
-          (("sum by (sink, outcome) (rate(cueline_commands_total{@}[rate])) * 60", "{{sink}} {{outcome}}"),),
+          ((present("sum by (sink, outcome) (rate(cueline_commands_total{@}[rate])) * 60", "sink"), "{{sink}} {{outcome}}"),),
           f"Commands that came to an end, a minute. Not delivered: {RUNBOOK}, CuelineCommandsNotDelivered.",
           stacked=True),
     Panel("Circuits", "none", (("max by (sink) (cueline_sink_circuit_open{@})", "{{sink}}"),),

@@ -1,6 +1,6 @@
 """The first look: is it hearing, how late is it, what did it do. Rows follow the data: in, heard, spotted, out, errors."""
 
-from tools.dashboards.panel import Dashboard, Panel, Row, above, below
+from tools.dashboards.panel import Dashboard, Panel, Row, above, below, present
 
 RUNBOOK = "docs/runbook.md"
 BUDGET = "0.05"  # of the phrases may be later than 500 ms
@@ -35,16 +35,16 @@ GLANCE = Row("At a glance", (
 
 CALLS = Row("1. Calls come in", (
     Panel("Conversations by state", "none",
-          (("sum by (source, state) (cueline_conversations{@})", "{{source}} {{state}}"),),
+          ((present("sum by (source, state) (cueline_conversations{@})", "source"), "{{source}} {{state}}"),),
           "Conversations followed. Many that stay in connecting or reconnecting: Genesys can't be reached "
           "or refuses; see Reconnects on the page Genesys and commands.",
           stacked=True),
     Panel("Conversations that left, by reason", "cpm",
-          (("sum by (reason) (rate(cueline_conversations_ended_total{@}[rate])) * 60", "{{reason}}"),),
+          ((present("sum by (reason) (rate(cueline_conversations_ended_total{@}[rate])) * 60", "reason"), "{{reason}}"),),
           "`ended` is the good one. Others: credentials (unauthorized, forbidden), network (unreachable), "
           "a call that killed workers (quarantined). The log line `conversation left` says it in a sentence."),
     Panel("Refused", "cpm",
-          (("sum by (reason) (rate(cueline_conversations_refused_total{@}[rate])) * 60", "{{reason}}"),),
+          ((present("sum by (reason) (rate(cueline_conversations_refused_total{@}[rate])) * 60", "reason"), "{{reason}}"),),
           f"Conversations not taken, a minute. `capacity`: the engine is full; add shards or an engine ({RUNBOOK}, CuelineRefusesCalls).",
           above(1)),
 ))  # fmt: skip
@@ -86,11 +86,11 @@ SPOTTED = Row("3. Phrases are spotted", (
 
 OUT = Row("4. Commands go out", (
     Panel("Commands by sink and outcome", "cpm",
-          (("sum by (sink, outcome) (rate(cueline_commands_total{@}[rate])) * 60", "{{sink}} {{outcome}}"),),
+          ((present("sum by (sink, outcome) (rate(cueline_commands_total{@}[rate])) * 60", "sink"), "{{sink}} {{outcome}}"),),
           "Commands a minute. Anything but delivered: `cueline commands list` says why, `retry` sends it again.",
           stacked=True),
     Panel("Commands by rule and outcome", "cpm",
-          (("sum by (rule, outcome) (rate(cueline_rule_commands_total{@}[rate])) * 60", "{{rule}} {{outcome}}"),),
+          ((present("sum by (rule, outcome) (rate(cueline_rule_commands_total{@}[rate])) * 60", "rule"), "{{rule}} {{outcome}}"),),
           "The same by the rule that made them. A rule with phrases above and nothing delivered here: its sink fails, "
           "or all its sinks are for tests.",
           stacked=True),
@@ -101,13 +101,13 @@ OUT = Row("4. Commands go out", (
 ))  # fmt: skip
 
 ERRORS = Row("5. Errors", (
-    Panel("Reconnects", "cpm", (("sum by (reason) (rate(cueline_reconnects_total{@}[rate])) * 60", "{{reason}}"),),
+    Panel("Reconnects", "cpm", ((present("sum by (reason) (rate(cueline_reconnects_total{@}[rate])) * 60", "reason"), "{{reason}}"),),
           "Sockets opened again, a minute. What is said meanwhile is not heard. Many at once: the network, or Genesys."),
     Panel("Audio missed", "none", (("sum(rate(cueline_audio_gap_seconds_total{@}[rate]))", "missed"),),
           "Seconds of audio missed in a second, while sockets were down or peers left it out. Above 0: see the reasons of reconnects.",
           above(1)),
     Panel("Messages left out", "none",
-          (("sum by (reason) (rate(cueline_messages_ignored_total{@}[rate]))", "{{reason}}"),
+          ((present("sum by (reason) (rate(cueline_messages_ignored_total{@}[rate]))", "reason"), "{{reason}}"),
            ("sum(rate(cueline_events_lost_total{@}[rate]))", "events lost")),
           "Messages of Genesys that were not understood, and events that a slow reader of /v1/events missed, a second. "
           "A sudden rise of unknown_type: the protocol has changed."),

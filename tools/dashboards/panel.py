@@ -30,6 +30,11 @@ def below(bad: float, warning: float) -> Steps:
     return ((None, "red"), (bad, "orange"), (warning, "green"))
 
 
+def present(text: str, label: str) -> str:
+    """Of many series that are mostly 0, those that are not; one named `none` where all are, so that the picture is not empty."""
+    return f'({text}) > 0 or on () label_replace(vector(0), "{label}", "none", "", "")'
+
+
 @dataclass(frozen=True, slots=True)
 class Panel:
     """One picture: `queries` are pairs of an expression and what its lines are called."""
