@@ -46,6 +46,7 @@ ENVIRONMENT: dict[str, Loc] = {
     "CUELINE_AUDIOHOOK_AUTHORITY": ("audiohook", "authority"),
     "CUELINE_AUDIOHOOK_PUBLIC_PATH": ("audiohook", "public_path"),
     "CUELINE_AUDIOHOOK_TRUSTED_PROXIES": ("audiohook", "trusted_proxies"),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ("telemetry", "otlp_endpoint"),
     "CUELINE_STATE_DIR": ("state_dir",),
     "CUELINE_DRAIN_S": ("drain_s",),
     "CUELINE_LOG_LEVEL": ("log_level",),

@@ -15,7 +15,7 @@ from engine.admin.tls import server_context
 from engine.config import LocalOptions, load, load_local
 from engine.doctor_audiohook import check_audiohook
 from engine.doctor_checks import Check, check_address
-from engine.doctor_effects import check_state, check_webhooks
+from engine.doctor_effects import check_state, check_traces, check_webhooks
 from engine.doctor_machine import survey_machine
 from engine.doctor_platform import ObtainToken, check_credentials
 from engine.errors import ConfigError, ModelError
@@ -41,7 +41,7 @@ async def examine(
     except ConfigError as error:
         return [*checks, _configuration(error.faults, without_platform=not local.audiohook.keys)]
     checks.append(Check("configuration", "ok", "no faults"))
-    checks += await check_webhooks(options.sinks)
+    checks += [*await check_webhooks(options.sinks), *check_traces(options.telemetry)]
     return [*checks, await check_credentials(options.genesys, options.sinks, obtain_token)]
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterable
+from importlib import metadata
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +20,7 @@ from engine.commands import targets
 from engine.commands.webhook import Session, Webhook
 from engine.doctor_checks import Check
 from engine.errors import ConfigError
-from engine.options import SinkOptions, WebhookSink
+from engine.options import SinkOptions, TelemetryOptions, WebhookSink, public_url
 from engine.state_connection import FILE_NAME, connect
 from engine.state_file import LOCK_NAME
 
@@ -27,6 +28,7 @@ ROOM_MB = 100
 LOOK_UP_S = 5.0
 NETWORKED = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "glusterfs", "fuse.sshfs", "fuse.s3fs"})
 STATE = "state folder"
+TRACING = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http")
 
 
 def check_state(folder: Path, mounts: str | None = None) -> Check:
@@ -70,6 +72,26 @@ def _file_system(path: Path, mounts: str) -> str:
     """Kind of the file system that holds it, by /proc/mounts; "" where that does not say."""
     kinds = {Path(fields[1]): fields[2] for line in mounts.splitlines() if len(fields := line.split()) > 2}
     return next((kinds[each] for each in (path, *path.parents) if each in kinds), "")
+
+
+def check_traces(options: TelemetryOptions) -> list[Check]:
+    """Whether the library is there, where traces are wanted."""
+    if options.otlp_endpoint is None:
+        return []
+    found = f"to {public_url(options.otlp_endpoint)}"
+    missing = [name for name in TRACING if not _installed(name)]
+    if missing:
+        advice = "pip install 'cueline[otel]', or unset OTEL_EXPORTER_OTLP_ENDPOINT: it stops the start"
+        return [Check("traces", "fail", f"{found}; not installed: {', '.join(missing)}", advice)]
+    return [Check("traces", "ok", found)]
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 async def check_webhooks(sinks: Iterable[SinkOptions]) -> list[Check]:

@@ -21,6 +21,7 @@ from engine.commands.outbox import Outbox
 from engine.commands.outbox_rows import TABLES
 from engine.commands.rules import Rules
 from engine.commands.sinks import open_sinks
+from engine.commands.traces import open_traces
 from engine.genesys.platform import PlatformClient
 from engine.intake.audiohook_server import AudioHookServer
 from engine.intake.conversation import Conversation, ConversationInfo, EndReason
@@ -136,7 +137,9 @@ class Supervisor:
         outbox = Outbox(self._state, self._options.outbox, sinks)
         stack.callback(outbox.close)
         self._state.start(outbox.heed)
-        self._dispatcher = Dispatcher(sinks, outbox, self._metrics, self._reports.outcome, self._reports.handed)
+        trace = await stack.enter_async_context(open_traces(self._options.telemetry))
+        told = (self._reports.outcome, self._reports.handed, trace)
+        self._dispatcher = Dispatcher(sinks, outbox, self._metrics, *told)
         self._live.stands.serve(outbox, self._dispatcher)
         stack.push_async_callback(self._dispatcher.close)
         stack.push_async_callback(self._stop_pool)

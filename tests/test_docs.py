@@ -61,3 +61,14 @@ def test_every_disconnect_has_its_row() -> None:
     told = {("error", "internal error"), *TURNED_OUT.values(), *NOT_TAKEN.values()}
     for reason, info in told:
         assert f'| `{reason}`, "{info}" |' in AUDIOHOOK, info
+
+
+def test_the_sizes_follow_from_the_formulas() -> None:
+    text = (ROOT / "docs" / "sizing.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\d,]+) \| (\d+)(, as two engines)? \| ([\d.]+) GB \|$", text, re.MULTILINE)
+    assert len(rows) == 5
+    for calls_text, cores, two, memory in rows:
+        calls = int(calls_text.replace(",", ""))
+        assert int(cores) == -(-calls // 50)
+        needed_gb = 1.2 * (250 * (2 if two else 1) + 10 * int(cores) + 1.7 * calls) / 1000
+        assert float(memory) == pytest.approx(needed_gb, abs=0.05)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.doctor import examine
-from engine.doctor_effects import ROOM_MB, check_state, check_webhooks
-from engine.options import LogSink, WebhookSink
+from engine.doctor_effects import ROOM_MB, check_state, check_traces, check_webhooks
+from engine.options import LogSink, TelemetryOptions, WebhookSink
 from engine.state_connection import FILE_NAME
 from engine.state_file import LOCK_NAME
 
@@ -79,6 +79,16 @@ async def test_webhooks(settings: dict[str, object], verdict: str, words: str) -
     (check,) = await check_webhooks([LogSink(name="log"), WebhookSink(name="hook", **settings)])
     assert (check.name, check.verdict) == ("webhook hook", verdict), check
     assert words in check.found
+
+
+def test_traces(monkeypatch) -> None:
+    assert check_traces(TelemetryOptions()) == []
+    wanted = TelemetryOptions(otlp_endpoint="http://127.0.0.1:4318")
+    (check,) = check_traces(wanted)
+    assert (check.verdict, check.found) == ("ok", "to http://127.0.0.1:4318")
+    monkeypatch.setattr("engine.doctor_effects.TRACING", ("no-such-distribution",))
+    (check,) = check_traces(wanted)
+    assert (check.verdict, "cueline[otel]" in check.advice) == ("fail", True)
 
 
 async def test_they_are_among_the_checks(tmp_path: Path) -> None:

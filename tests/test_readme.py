@@ -33,7 +33,7 @@ def console_lines() -> list[str]:
 
 def test_every_environment_name_is_in_the_table_and_no_other() -> None:
     wanted = {*ENVIRONMENT, *AUDIOHOOK_KEY, TARGET_KEYWORD, WEBHOOK_URL, WEBHOOK_SECRET}
-    assert table_names(r"(GENESYS|CUELINE|VOSK|TARGET)_[A-Z_]+") == wanted
+    assert table_names(r"(GENESYS|CUELINE|VOSK|TARGET|OTEL)_[A-Z_]+") == wanted
     assert all(f"`{name}_FILE`" in README for name in SECRETS)
 
 

@@ -22,6 +22,7 @@ from engine.commands.command import Command
 from engine.commands.outbox import Closed, Outbox, WithdrawnError
 from engine.commands.outbox_rows import State
 from engine.commands.sink import Sink
+from engine.commands.traces import Trace
 from engine.commands.turnstile import Turnstile
 from engine.errors import SinkError
 from engine.metrics import Metrics
@@ -50,12 +51,14 @@ class Dispatcher:
         metrics: Metrics,
         on_outcome: OnOutcome,
         on_handed: OnHanded = lambda *_: None,
+        trace: Trace = lambda *_: None,
     ) -> None:
         self._sinks = sinks
         self._outbox = outbox
         self._metrics = metrics
         self._on_outcome = on_outcome
         self._on_handed = on_handed
+        self._trace = trace
         self.failing: set[str] = set()  # sinks that are only probed now
         self._turnstiles = {name: self._turnstile(name, sink) for name, sink in sinks.items()}
         self._records = Records(self._begins, outbox.failed, metrics.sink_took)
@@ -132,7 +135,7 @@ class Dispatcher:
         self._in_hand[delivery.sink] -= 1
         self._pump(delivery.sink)
         if state in OUTCOMES:
-            self._tell(delivery.command, delivery.sink, OUTCOMES[state], fault)
+            self._tell(delivery.command, delivery.sink, OUTCOMES[state], fault, delivery.attempts)
         else:
             log.info("Delivery was discarded by an operator", **_fields(delivery.key, delivery.sink))
 
@@ -155,11 +158,12 @@ class Dispatcher:
             return "failed" if sink.idempotent else "unknown", f"defect in the sink: {type(error).__name__}"
         return "delivered", ""
 
-    def _tell(self, command: Command, sink: str, outcome: Outcome, fault: str) -> None:
+    def _tell(self, command: Command, sink: str, outcome: Outcome, fault: str, attempts: int = 0) -> None:
         self._metrics.command_done(command.rule, sink, outcome)
         if outcome != "delivered":
             fields = _fields(command.idempotency_key, sink)
             log.error("Command was not delivered", outcome=outcome, fault=fault, rule=command.rule, **fields)
+        self._trace(command, sink, outcome, attempts)
         self._on_outcome(command, sink, outcome)
 
     def _tell_closed(self, closed: Closed) -> None:

@@ -17,7 +17,14 @@ from engine.options.base import (
     SocketUrl,
     public_url,
 )
-from engine.options.engine import AdminOptions, ConsoleOptions, EngineOptions, OutboxOptions, ShardOptions
+from engine.options.engine import (
+    AdminOptions,
+    ConsoleOptions,
+    EngineOptions,
+    OutboxOptions,
+    ShardOptions,
+    TelemetryOptions,
+)
 from engine.options.genesys import GenesysOptions
 from engine.options.rules import RuleOptions
 from engine.options.sinks import (
@@ -66,6 +73,7 @@ __all__ = [
     "SocketUrl",
     "SpeechOptions",
     "Target",
+    "TelemetryOptions",
     "TransferSink",
     "WebhookSink",
     "public_url",

@@ -6,7 +6,7 @@ from typing import Literal, Self, get_args
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from engine.options.audiohook import AudioHookOptions
-from engine.options.base import Channel, Options, Positive, on_loopback
+from engine.options.base import Channel, HttpUrl, Options, Positive, on_loopback
 from engine.options.genesys import GenesysOptions
 from engine.options.rules import RuleOptions
 from engine.options.sinks import SinkOptions
@@ -92,6 +92,14 @@ class OutboxOptions(Options):
     )
 
 
+class TelemetryOptions(Options):
+    """OpenTelemetry traces of commands; needs the extra `otel`. The standard's other OTEL_ names hold too."""
+
+    otlp_endpoint: HttpUrl | None = Field(
+        None, description="Collector's address (OTLP over HTTP, `/v1/traces` is added); without one nothing is traced."
+    )
+
+
 class EngineOptions(Options):
     """The whole configuration, as `config.load` returns it."""
 
@@ -104,6 +112,7 @@ class EngineOptions(Options):
     console: ConsoleOptions = ConsoleOptions()
     outbox: OutboxOptions = OutboxOptions()
     audiohook: AudioHookOptions = AudioHookOptions()
+    telemetry: TelemetryOptions = TelemetryOptions()
     state_dir: Path = Field(
         Path("var"),
         description="Undelivered commands, followed calls, pulled models: one engine's own folder, on a local disk.",

@@ -19,7 +19,11 @@ from engine.shards.messages import (
 )
 
 _ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # a process that forks has one thread
-_OURS = ("GENESYS_", "CUELINE_")  # settings and secrets: a worker runs the operator's callables and needs none of them
+_OURS = (
+    "GENESYS_",
+    "CUELINE_",
+    "OTEL_",
+)  # settings and secrets: a worker runs the operator's callables and needs none of them
 _END_S = 1.0
 _ENDED = "Vosk ended the process while loading the model: it is broken or truncated: fetch it again, or try another"
 

@@ -24,13 +24,17 @@ class Bench:
         self.folder = folder
         self.outbox = outbox
         self.handed: list[tuple[str, str, float]] = []
-        self.dispatcher = Dispatcher(sinks, outbox, self.metrics, self.note, self.note_handed)
+        self.traced: list[tuple[str, str, int]] = []
+        self.dispatcher = Dispatcher(sinks, outbox, self.metrics, self.note, self.note_handed, trace=self.trace)
 
     def note(self, command, sink, outcome):
         self.told.append((command.idempotency_key, sink, outcome))
 
     def note_handed(self, command, sink, latency_s):
         self.handed.append((command.idempotency_key, sink, latency_s))
+
+    def trace(self, _, sink, outcome, attempts):
+        self.traced.append((sink, outcome, attempts))
 
     def sample(self, name: str, **labels: str) -> float | None:
         return self.metrics.registry.get_sample_value(name, labels)
@@ -377,3 +381,13 @@ async def test_a_key_that_the_file_knows_adds_nothing(bench_of):
     bench.dispatcher.offer(command(1))
     assert await bench.flushed() == 0
     assert (len(one.got), len(bench.told), states(bench.folder)) == (1, 1, ["delivered"])
+
+
+async def test_each_end_is_traced_with_its_attempts(bench_of):
+    well = sink("well")
+    broken = sink("broken", faults=(SinkError("no", retryable=False),))
+    again = sink("again", faults=(SinkError("later", retryable=True),))
+    bench = await bench_of(well, broken, again)
+    bench.dispatcher.offer(command(1, ("well", "broken", "again")))
+    assert await bench.flushed() == 0
+    assert sorted(bench.traced) == [("again", "delivered", 2), ("broken", "failed", 1), ("well", "delivered", 1)]

@@ -142,7 +142,9 @@ class MadeUp:
         if key not in self.known:
             return None
         turns = [(2000 + 7000 * n, 2000 + 7000 * n + 2400 + 900 * (n % 4)) for n in range(17)]
-        phrases = [phrase | {"key": key, "phrase_end_ms": 9000 + 22000 * n} for n, phrase in enumerate(self.phrases[:4])]
+        phrases = [
+            phrase | {"key": key, "phrase_end_ms": 9000 + 22000 * n} for n, phrase in enumerate(self.phrases[:4])
+        ]
         return {
             "key": key, "conversation_id": key, "state": self.known[key]["state"], "now_ms": 121_500,
             "channels": [
@@ -156,7 +158,9 @@ class MadeUp:
 async def shown(view: MadeUp, port: int = 0, **settings: object) -> AsyncIterator[AdminServer]:
     """A server that shows the view; `settings` are AdminOptions'."""
     metrics = Metrics()
-    parts = AdminParts(Registry(), lambda: view.engine["conditions"], metrics, EventStream(), live=Live(view, view.events))
+    parts = AdminParts(
+        Registry(), lambda: view.engine["conditions"], metrics, EventStream(), live=Live(view, view.events)
+    )
     server = AdminServer(AdminOptions(port=port, **settings), parts)
     await server.start()
     try:
