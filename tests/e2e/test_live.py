@@ -12,6 +12,7 @@ from engine.live_client import LiveClient
 from tests.live.test_docs import fields
 from tests.support.commands import receiver
 from tests.support.following import EARLY_MS, LATE_MS, MANIFEST, QUICK, phrases_of, running, simulator
+from tests.support.hooked import hooked, rules_of
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -167,3 +168,33 @@ async def test_what_was_said_is_in_no_log(world):
     texts = {each["text"] for each in of(world, "phrase")} - set(PHRASES)
     assert texts
     assert not [line for line in world.logged for text in texts if text in line]
+
+
+async def test_a_session_of_two_channels_with_audio_left_out(tmp_path):
+    """Sent at once instead of in real time; what a look can miss then is only where speech began and ended."""
+    told = []
+    async with receiver() as hook, hooked(tmp_path, {}, rules_of(hook.url)) as it:
+        following = asyncio.create_task(follow(str(it.engine.http._base_url), told))
+        await until(lambda: told)
+        async with it.call() as voice:
+            voice.speak(8_000, external=1)
+            voice.lose(2_000, "discarded")
+            voice.speak(20_000, 10_000, external=1)
+        await it.engine.comes_to(voice.session_id, "ended")
+        await it.engine.settled()
+        await until(lambda: any(voice.session_id in data.get("left", ()) for _, data in told))
+        status, timeline = await it.engine.ask("GET", f"/v1/conversations/{voice.conversation_id}/timeline")
+        logged = it.engine.command.logged("The live view has failed at a look")
+    await asyncio.wait_for(following, 20)
+    assert status == 200
+    assert (timeline["key"], timeline["now_ms"]) == (voice.session_id, 20_000)
+    assert [(each["channel"], each["gaps"]) for each in timeline["channels"]] == [
+        (channel, [[8_000, 2_000]]) for channel in ("external", "internal")
+    ]
+    (ended,) = (row for _, data in told for row in data.get("ended", ()))
+    assert (ended["source"], ended["gap_ms"], len(ended["channels"])) == ("audiohook", 2_000, 2)
+    phrases = [data for kind, data in told if kind == "phrase"]
+    assert {phrase["key"] for phrase in phrases} == {voice.session_id}
+    assert {phrase["channel"] for phrase in phrases} == {"external"}
+    assert not any("text" in phrase for phrase in phrases)
+    assert logged == []
