@@ -5,7 +5,9 @@ One run for all of it, about a minute: what is waited for is that phrases were s
 
 import asyncio
 import json
+import os
 import re
+import signal
 import subprocess
 from types import SimpleNamespace
 
@@ -20,6 +22,7 @@ from tests.support.following import running, simulator
 from tests.support.hooked import ENVIRONMENT as HOOK
 from tests.support.programs import program
 from tests.support.prometheus import configuration, filled, prometheus
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
@@ -134,6 +137,18 @@ async def test_the_exposition_is_as_prometheus_wants_it(watched):
         text = await response.read()
     checked = subprocess.run([program("promtool"), "check", "metrics"], input=text, capture_output=True, check=False)
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
+
+
+async def test_a_shard_that_loses_its_workers_raises_its_alert_and_no_other_shards(watched):
+    for _ in range(2):
+        killed = watched.engine.workers[0]
+        os.kill(killed, signal.SIGKILL)
+        await until(lambda killed=killed: watched.engine.workers[0] != killed)
+    firing = 'ALERTS{alertname="CuelineShardRestarting", alertstate="firing", shard="%d"}'
+    async with asyncio.timeout(30):
+        while not await watched.prometheus.instant(firing % 0):
+            await asyncio.sleep(0.2)
+    assert await watched.prometheus.instant(firing % 1) == []
 
 
 async def test_prometheus_that_is_killed_is_not_noticed(watched):
