@@ -37,7 +37,9 @@ async def test_every_file_is_there_without_a_token_and_keeps_to_its_origin(name:
         assert older.status == 200
 
 
-@pytest.mark.parametrize("path", ["/console/", "/console/server.py", "/console/..%2fserver.py", "/console/%2e%2e/guard.py"])
+@pytest.mark.parametrize(
+    "path", ["/console/", "/console/server.py", "/console/..%2fserver.py", "/console/%2e%2e/guard.py"]
+)
 async def test_nothing_else_is_there(path: str) -> None:
     async with running() as admin:
         assert (await admin.http.get(path)).status == 404
@@ -45,7 +47,12 @@ async def test_nothing_else_is_there(path: str) -> None:
 
 async def test_the_page_opens_no_way_past_the_token() -> None:
     async with running(token=TOKEN) as admin:
-        for path in ("/v1/conversations", "/console/../v1/conversations", "/console/%2e%2e/v1/conversations", "/metrics"):
+        for path in (
+            "/v1/conversations",
+            "/console/../v1/conversations",
+            "/console/%2e%2e/v1/conversations",
+            "/metrics",
+        ):
             assert (await admin.http.get(path)).status in (401, 404)
         assert (await admin.http.post("/", json={})).status == 405
 
@@ -59,7 +66,13 @@ async def test_a_link_from_another_site_opens_the_page_and_nothing_more() -> Non
 
 
 def test_what_belongs_to_the_page() -> None:
-    assert [is_page(path) for path in ("/", "/console/main.js", "/console", "/v1/live", "/metrics")] == [True, True, False, False, False]
+    assert [is_page(path) for path in ("/", "/console/main.js", "/console", "/v1/live", "/metrics")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_files_are_small_and_hold_nothing_inline() -> None:

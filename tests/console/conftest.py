@@ -36,7 +36,12 @@ async def open_page(browser: Browser) -> AsyncIterator[Open]:
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda line: faults.append(line.text) if is_fault(line.type, line.text) else None)
-        page.on("request", lambda asked: faults.append(f"from elsewhere: {asked.url}") if not asked.url.startswith((url, "data:")) else None)
+        page.on(
+            "request",
+            lambda asked: (
+                faults.append(f"from elsewhere: {asked.url}") if not asked.url.startswith((url, "data:")) else None
+            ),
+        )
         await page.goto(url)
         return page
 

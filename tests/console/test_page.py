@@ -68,7 +68,14 @@ async def test_calls_come_and_go_and_a_phrase_shows_at_once_with_its_outcome(ope
         await expect(newest).to_contain_text("<b>not markup</b>")
         assert time.monotonic() - told < 1
         await expect(newest.locator("[data-outcome=waiting]")).to_have_count(2)
-        outcome = {"id": "new", "rule": "transfer-me", "sink": "crm", "outcome": "refused", "at": time.time(), "latency_ms": 12}
+        outcome = {
+            "id": "new",
+            "rule": "transfer-me",
+            "sink": "crm",
+            "outcome": "refused",
+            "at": time.time(),
+            "latency_ms": 12,
+        }
         view.events.publish("command", outcome)
         await expect(newest.locator("[data-outcome=refused]")).to_have_text("⊘ crm refused, 12\u202fms")
         view.tick(left=(call_key(0), call_key(50)))
