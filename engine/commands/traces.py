@@ -18,9 +18,9 @@ from typing import Any, cast
 
 import structlog
 
+from engine.command_metrics import Outcome
 from engine.commands.command import Command
 from engine.errors import ConfigError
-from engine.metrics import Outcome
 from engine.options import TelemetryOptions, public_url
 
 QUEUE = 2048
