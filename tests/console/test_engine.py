@@ -27,7 +27,7 @@ async def moments_of_phrases(url: str, moments: list[float]) -> None:
     async with contextlib.aclosing(LiveClient(url).events()) as events:
         async for event in events:
             if event.kind == "phrase":
-                moments.append(time.time())
+                moments.append(time.time())  # noqa: PERF401 - as they come
 
 
 async def test_a_call_is_watched_from_its_beginning_to_its_end(open_page: Open, tmp_path) -> None:
@@ -41,7 +41,9 @@ async def test_a_call_is_watched_from_its_beginning_to_its_end(open_page: Open, 
         async with running(environment, tmp_path, QUICK) as engine:
             url = str(engine.http._base_url).rstrip("/")
             page = await open_page(url)
-            await expect(page.locator("#verdict-text")).to_have_text("Ready, no calls now. All is well.", timeout=20_000)
+            await expect(page.locator("#verdict-text")).to_have_text(
+                "Ready, no calls now. All is well.", timeout=20_000
+            )
             await page.evaluate(MOMENTS)
             following = asyncio.create_task(moments_of_phrases(url, told))
             key = cloud.ids[0]
