@@ -52,7 +52,7 @@ async def test_a_thousand_calls_stay_fluid(open_page: Open) -> None:
     assert costs[1000] < 15 * costs[10]  # a row for each would be a hundred times
 
 
-async def test_ten_thousand_phrases_leave_two_hundred(open_page: Open) -> None:
+async def test_fifteen_hundred_phrases_leave_two_hundred(open_page: Open) -> None:
     view = MadeUp(10)
     async with shown(view) as server:
         page = await open_page(server.url)
