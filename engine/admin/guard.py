@@ -1,10 +1,10 @@
 """Who may use the admin API: a bearer token where one is set, else only programs of this machine that are no web page.
 
 With a token, every address but the probes and the console's page, which holds no data, needs it (and but /metrics, where
-that is opened). Without one the API listens on
-loopback only, which keeps other machines out but not a browser on this one: a page from anywhere may send requests there,
-and a name that its owner points to 127.0.0.1 makes it read the answers, too. So the Host header has to name the loopback,
-and what a browser marks as sent by another site's page is refused. Every refusal is counted.
+that is opened). Without one the API listens on loopback only, which keeps other machines out but not a browser on this one:
+a page from anywhere may send requests there, and a name that its owner points to 127.0.0.1 makes it read the answers, too. So
+the Host header has to name the loopback, and what a browser marks as sent by another site's page is refused, but for the
+console's page. Every refusal is counted.
 """
 
 import hmac

@@ -10,7 +10,7 @@ from tests.support.admin import Admin, running
 
 TOKEN = "a-token-of-32-characters-1234567"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
-ADDRESSES = ["/", "/metrics", "/v1/conversations", "/v1/conversations/one", "/v1/events", "/no-such-address"]
+ADDRESSES = ["/metrics", "/v1/conversations", "/v1/conversations/one", "/v1/events", "/no-such-address"]
 
 
 @pytest.fixture

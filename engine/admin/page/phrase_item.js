@@ -36,7 +36,7 @@ function opener(phrase, onOpen) {
 }
 
 /** What each sink has done with it; a sink of the rule that has said nothing yet is waited for. */
-function deliveries({ deliveries: told, rule }, sinks) {
+export function deliveries({ deliveries: told, rule }, sinks) {
   const waited = (sinks.get(rule) ?? []).filter((sink) => !told.some((delivery) => delivery.sink === sink));
   return element(
     "p", { class: "deliveries" },

@@ -1,11 +1,11 @@
-// The phrases as they come, newest on top. Items are made anew only for phrases that have changed.
+// The phrases as they come, newest on top. An item is made once; what changes of a phrase is what its sinks have done.
 
 import { byId, put } from "./dom.js";
-import { phraseItem } from "./phrase_item.js";
+import { deliveries, phraseItem } from "./phrase_item.js";
 import { counted } from "./words.js";
 
 export class PhrasesPanel {
-  #items = new Map(); // phrase → its item; a phrase is replaced where it changes
+  #items = new Map(); // id → {phrase, item}; a phrase is replaced where it changes
 
   constructor(onOpen) {
     this.onOpen = onOpen;
@@ -19,16 +19,22 @@ export class PhrasesPanel {
     byId("phrases-empty").hidden = phrases.length > 0;
     put(byId("phrases-empty"), text && view.phrases.length ? `None of the latest phrases has “${text}” in it.` : "Nothing spotted yet.");
     put(byId("text-note"), view.texts ? "What was said is shown: the operator has switched that on (console.show_text)." : "What was said is not shown (console.show_text is off).");
-    this.#place(phrases, (phrase) => phraseItem(phrase, view.texts, sinks, this.onOpen));
+    this.#place(phrases, (phrase) => this.#entry(phrase, view.texts, sinks));
   }
 
-  #place(phrases, make) {
-    const wanted = new Set(phrases);
+  #entry(phrase, texts, sinks) {
+    const entry = this.#items.get(phrase.id);
+    if (!entry) return { phrase, item: phraseItem(phrase, texts, sinks, this.onOpen) };
+    if (entry.phrase !== phrase) entry.item.lastElementChild.replaceWith(deliveries(phrase, sinks));
+    return { phrase, item: entry.item };
+  }
+
+  #place(phrases, entryOf) {
     const old = this.#items;
-    this.#items = new Map(phrases.map((phrase) => [phrase, old.get(phrase) ?? make(phrase)]));
-    for (const [phrase, item] of old) if (!wanted.has(phrase)) item.remove();
+    this.#items = new Map(phrases.map((phrase) => [phrase.id, entryOf(phrase)]));
+    for (const [id, { item }] of old) if (!this.#items.has(id)) item.remove();
     let place = this.list.firstChild;
-    for (const item of this.#items.values()) {
+    for (const { item } of this.#items.values()) {
       if (item === place) place = place.nextSibling;
       else this.list.insertBefore(item, place);
     }
