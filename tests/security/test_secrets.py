@@ -160,4 +160,5 @@ def test_the_source_opens_a_secret_only_where_it_is_used() -> None:
         "options/audiohook.py": 4,
         "options/engine.py": 1,
         "packets.py": 1,
+        "top_cli.py": 1,
     }
