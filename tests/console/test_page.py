@@ -31,7 +31,9 @@ async def test_a_first_look_says_whether_it_hears_how_fast_and_what_it_did(open_
         await expect(page.locator("#spot-p95")).to_have_text("375\u202fms")
         await expect(page.locator("#spot-p50")).to_contain_text("half within 306\u202fms")
         await expect(page.locator("#phrases-count")).to_have_text("9")
-        await expect(page.locator("#outcomes")).to_have_text("commands: 271 delivered1 failed")
+        await expect(page.locator("#outcomes")).to_have_text(
+            "deliveries (crm + transfer + supervisor-alert): 271 delivered1 failed"
+        )
         await expect(page).to_have_title("● 4 calls · Cueline")
         await expect(page.locator("#text-note")).to_contain_text("not shown")
         await expect(page.locator(".shards li")).to_have_count(2)

@@ -31,6 +31,11 @@ export class Board {
     return Date.now() / 1000 + this.#ahead;
   }
 
+  /** Names of each rule's sinks. */
+  get sinks() {
+    return new Map((this.state?.rules ?? []).map((rule) => [rule.name, rule.sinks]));
+  }
+
   /** All that lists and plots show, as of now. */
   view() {
     const { phrases, ended, history, now } = this;

@@ -32,7 +32,15 @@ export class CallList {
     this.#measure();
   }
 
+  /** Give the focus to the row that Tab reaches; false where there is none. */
+  enter() {
+    const index = this.#calls.findIndex(({ key }) => key === this.#active);
+    if (index >= 0) this.#reach(index);
+    return index >= 0;
+  }
+
   #measure() {
+    this.grid.style.setProperty("--scrollbar", `${this.scroller.offsetWidth - this.scroller.clientWidth}px`); // titles end where rows do
     this.height = parseFloat(getComputedStyle(this.sizer).getPropertyValue("--row")) || 40;
     this.sizer.style.height = `${this.height * this.#calls.length}px`;
     this.#draw();

@@ -54,7 +54,7 @@ export class CallRow {
   }
 
   #cell(name, text, level = null) {
-    put(this.cells[name], String(text));
+    put(this.cells[name], text === "" ? "–" : String(text));
     mark(this.cells[name], "data-level", level);
     mark(this.cells[name], "data-empty", text === "" ? "" : null);
   }

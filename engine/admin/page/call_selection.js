@@ -1,4 +1,4 @@
-// Which calls are listed, and in what order. Pure.
+// Which calls and phrases are listed, and in what order. Pure.
 
 const LATE_MS = 500;
 
@@ -25,10 +25,16 @@ export function troubled(call) {
   return behind(call) >= LATE_MS ? "late" : null;
 }
 
-/** The wanted calls of a view in order. `text` is looked for in ids, source, state, reason and channels. */
-export function selected(view, which, order, text) {
+/** The phrases of a view that have `text`, in lower case, in their ids, rule, phrase, channel, sinks, outcomes or (where shown) words. */
+export function spotted(view, text) {
+  return text ? view.phrases.filter((phrase) => wordsOf(phrase, view.texts).includes(text)) : view.phrases;
+}
+
+/** The wanted calls of a view in order. `text` is looked for in ids, source, state and reason; a call of one of `phrases` has it, too. */
+export function selected(view, which, order, text, phrases) {
   const rows = which === "left" ? view.ended : view.calls.filter(WHICH[which]);
-  const found = text ? rows.filter((call) => words(call).includes(text)) : rows;
+  const keys = new Set(phrases.map(({ key }) => key));
+  const found = text ? rows.filter((call) => keys.has(call.key) || words(call).includes(text)) : rows;
   return which === "left" ? found : [...found].sort((a, b) => ORDER[order](a, b) || (a.key < b.key ? -1 : 1));
 }
 
@@ -40,4 +46,9 @@ function words(call) {
     known.set(call, all.filter(Boolean).join(" ").toLowerCase());
   }
   return known.get(call);
+}
+
+function wordsOf(phrase, texts) {
+  const outcomes = phrase.deliveries.flatMap(({ sink, outcome }) => [sink, outcome]);
+  return [phrase.conversation_id, phrase.key, phrase.rule, phrase.phrase, phrase.channel, texts ? phrase.text : "", ...outcomes].join(" ").toLowerCase();
 }

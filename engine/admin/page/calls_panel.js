@@ -15,15 +15,22 @@ export class CallsPanel {
     for (const select of [this.which, this.order]) select.addEventListener("change", onChoice);
   }
 
-  /** Show a board's view; `text` is the filter, in lower case. */
-  show(view, text) {
-    const calls = selected(view, this.which.value, this.order.value, text);
+  /** Show a board's view; `text` is the filter, in lower case, `phrases` those that it has found. */
+  show(view, text, phrases) {
+    const calls = selected(view, this.which.value, this.order.value, text, phrases);
     const all = this.which.value === "left" ? view.ended.length : view.calls.length;
     put(byId("calls-shown"), calls.length === all ? counted(all, "call") : `${calls.length} of ${counted(all, "call")}`);
     const empty = byId("calls-empty");
     empty.hidden = calls.length > 0;
-    put(empty, text && all ? `No call here has “${text}” in its id, source or state.` : NONE[this.which.value]);
+    put(empty, text && all ? `No call here has “${text}” in its id, source, state or phrases.` : NONE[this.which.value]);
     byId("calls-grid").hidden = calls.length === 0;
     this.list.show(calls, view.now);
+  }
+
+  /** Go into the list by keyboard; false where it is empty. */
+  enter() {
+    if (byId("calls-grid").hidden) return false;
+    byId("calls").scrollIntoView({ block: "nearest" });
+    return this.list.enter();
   }
 }

@@ -20,6 +20,15 @@ function dressed(node, attributes, children) {
   return node;
 }
 
+let ruler = null;
+
+/** Width in pixels of a text in the page's family; `font` is weight and size: "600 12px". */
+export function textWidth(text, font) {
+  ruler ??= document.createElement("canvas").getContext("2d");
+  ruler.font = `${font} ${getComputedStyle(document.body).fontFamily}`;
+  return ruler.measureText(text).width;
+}
+
 const written = new WeakMap();
 
 /** Set a node's text, only where it differs: an untouched node costs no layout. */

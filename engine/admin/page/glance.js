@@ -2,10 +2,11 @@
 
 import { RECENT_S } from "./board.js";
 import { byId, element, mark, put } from "./dom.js";
-import { verdict } from "./verdict.js";
+import { standingOf, verdict } from "./verdict.js";
 import { ago, count, counted, millis, percent, quantile } from "./words.js";
 
 const SCALE_MS = 1000; // right end of the latency scale
+const LEVELS = { ready: "ok", full: "warn", draining: "warn", "not ready": "bad" };
 const OUTCOMES = ["delivered", "failed", "refused", "unknown"];
 
 export class Glance {
@@ -36,8 +37,11 @@ export class Glance {
     put(byId("speaking"), `${counted(engine.speaking, "channel")} speaking`);
     put(byId("without-audio"), engine.without_audio ? `${count(engine.without_audio)} without audio` : "audio on every call");
     mark(byId("without-audio"), "data-level", engine.without_audio ? "warn" : null);
-    put(byId("status"), engine.status);
-    mark(byId("status"), "data-level", engine.status === "ready" ? "ok" : "bad");
+    const status = standingOf(engine);
+    put(byId("status"), status);
+    mark(byId("status"), "data-level", LEVELS[status] ?? "bad");
+    byId("refused").hidden = !engine.refused_total;
+    put(byId("refused"), `${counted(engine.refused_total, "call")} refused`);
     const busy = shards.reduce((sum, shard) => sum + shard.utilization, 0) / (shards.length || 1);
     put(byId("load"), `${percent(busy)} of ${counted(shards.length, "shard")} busy`);
   }
@@ -53,22 +57,25 @@ export class Glance {
     put(byId("loop-lag"), `loop ${millis(engine.loop_lag_ms)} late`);
   }
 
-  #deeds({ engine, phrases, recent, now }) {
+  #deeds({ engine, phrases, recent, now, sinks }) {
+    const total = Math.max(engine.phrases_total, recent.length); // a phrase is told before the tick that counts it
     put(byId("phrases-count"), count(recent.length));
-    put(byId("phrases-word"), `${recent.length === 1 ? "phrase" : "phrases"} in 5 minutes, ${count(engine.phrases_total)} since the start`);
-    this.#outcomes(engine);
+    put(byId("phrases-word"), `${recent.length === 1 ? "phrase" : "phrases"} in 5 minutes, ${count(total)} since the start`);
+    this.#outcomes(engine, new Set([...sinks.values()].flat()));
     const [last] = phrases;
     put(byId("latest"), last ? `latest: ${last.rule}, ${ago(now - last.at)}` : "nothing spotted yet");
   }
 
-  #outcomes(engine) {
+  /** One delivery is one phrase to one sink: three sinks make three of one phrase. */
+  #outcomes(engine, sinks) {
+    const label = sinks.size > 3 ? `deliveries to ${sinks.size} sinks: ` : `deliveries (${[...sinks].join(" + ") || "no sink"}): `;
     const totals = OUTCOMES.map((name) => [name, engine.commands_total[name] ?? 0]).filter(([name, n]) => n || name === "delivered");
     const parts = [...totals, ...(engine.outbox_pending ? [["waiting", engine.outbox_pending]] : [])];
-    const key = JSON.stringify(parts);
+    const key = JSON.stringify([label, parts]);
     if (key === this.outcomes) return;
     this.outcomes = key;
     byId("outcomes").replaceChildren(
-      "commands: ", ...parts.map(([name, n]) => element("span", { class: "outcome", "data-outcome": name }, `${count(n)} ${name}`)),
+      label, ...parts.map(([name, n]) => element("span", { class: "outcome", "data-outcome": name }, `${count(n)} ${name}`)),
     );
   }
 }

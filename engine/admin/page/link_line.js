@@ -18,7 +18,8 @@ export class LinkLine {
     mark(document.documentElement, "data-stale", board.engine && !live ? "" : null);
     const sign = SIGNS[live && judged ? judged.level : level];
     document.title = live && board.engine ? `${sign} ${counted(board.engine.calls, "call")} · ${TITLE}` : `${sign} ${this.#short()} · ${TITLE}`;
-    if (this.link.name === "waiting") this.#lost(board);
+    byId("concerns").hidden = !live; // they were reasons of then
+    if (this.link.name !== "live") this.#lost(board);
   }
 
   #words(board) {
@@ -35,7 +36,9 @@ export class LinkLine {
   }
 
   #lost(board) {
-    mark(byId("verdict"), "data-level", "bad");
-    put(byId("verdict-text"), board.engine ? `Not connected. What stands below is from ${clock(board.heardAt)}.` : "Not connected yet.");
+    if (this.link.name === "connecting" && !board.engine) return; // the page has just been opened
+    const [level, text] = this.link.name === "sign-in" ? ["quiet", "Not signed in"] : ["bad", "Not connected"];
+    mark(byId("verdict"), "data-level", level);
+    put(byId("verdict-text"), board.engine ? `${text}. What stands below is from ${clock(board.heardAt)}.` : `${text} yet.`);
   }
 }

@@ -2,6 +2,7 @@
 
 import { Announcer } from "./announcer.js";
 import { Board } from "./board.js";
+import { spotted } from "./call_selection.js";
 import { CallsPanel } from "./calls_panel.js";
 import { byId, mark, put } from "./dom.js";
 import { Feed } from "./feed.js";
@@ -72,9 +73,9 @@ function draw() {
 
 function drawLists(view) {
   const text = byId("filter").value.trim().toLowerCase();
-  const sinks = new Map(board.state.rules.map((rule) => [rule.name, rule.sinks]));
-  calls.show(view, text);
-  phrases.show(view, text, sinks);
+  const found = spotted(view, text);
+  calls.show(view, text, found);
+  phrases.show(view, found, text, board.sinks);
   put(byId("pause"), held ? `Go on${missed ? ` · ${counted(missed, "new phrase")}` : ""}` : "Pause");
 }
 
@@ -98,12 +99,19 @@ function pressed(event) {
   if (event.key === "Escape") soon("lists");
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "p") pause();
+  if (["ArrowUp", "ArrowDown"].includes(event.key) && idle(event.target) && calls.enter()) event.preventDefault();
   if (event.key === "/") {
     event.preventDefault();
     byId("filter").focus();
   }
 }
 
+/** Whether nothing has the focus that could want the arrows itself. */
+function idle(target) {
+  return [document.body, byId("calls"), byId("skip")].includes(target) && !document.querySelector("dialog[open]");
+}
+
+byId("skip").addEventListener("click", (event) => calls.enter() && event.preventDefault());
 byId("filter").addEventListener("input", () => soon("lists"));
 byId("pause").addEventListener("click", pause);
 document.addEventListener("keydown", pressed);

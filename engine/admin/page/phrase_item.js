@@ -1,12 +1,12 @@
 // One spotted phrase with what became of its commands, as an item of a list.
 
-import { element, mark } from "./dom.js";
-import { clock, millis, percent, short, who } from "./words.js";
+import { element, mark, put } from "./dom.js";
+import { clock, millis, percent, roughly, short, who } from "./words.js";
 
 const MARKS = { delivered: "✓", failed: "✕", refused: "⊘", unknown: "?" };
 
-/** The item; `onOpen` is called with the phrase's call, or null where the list belongs to one call already. */
-export function phraseItem(phrase, texts, sinks, onOpen) {
+/** The item as of `now`; `onOpen` is called with the phrase's call, or null where the list belongs to one call already. */
+export function phraseItem(phrase, texts, sinks, now, onOpen) {
   const head = element(
     "p", { class: "head" },
     element("time", {}, clock(phrase.at)),
@@ -15,7 +15,7 @@ export function phraseItem(phrase, texts, sinks, onOpen) {
   );
   const facts = element("p", { class: "facts" }, ...factsOf(phrase), ...(onOpen ? [opener(phrase, onOpen)] : []));
   const said = texts && phrase.text ? [element("p", { class: "said" }, phrase.text)] : [];
-  const item = element("li", { class: "phrase" }, head, facts, ...said, deliveries(phrase, sinks));
+  const item = element("li", { class: "phrase" }, head, facts, ...said, deliveries(phrase, sinks, now));
   mark(item, "data-late", phrase.latency_ms > 500 ? "" : null);
   return item;
 }
@@ -35,14 +35,24 @@ function opener(phrase, onOpen) {
   return button;
 }
 
-/** What each sink has done with it; a sink of the rule that has said nothing yet is waited for. */
-export function deliveries({ deliveries: told, rule }, sinks) {
-  const waited = (sinks.get(rule) ?? []).filter((sink) => !told.some((delivery) => delivery.sink === sink));
+/** The sinks of its rule that have said nothing yet. */
+export const waitedFor = ({ deliveries: told, rule }, sinks) =>
+  (sinks.get(rule) ?? []).filter((sink) => !told.some((delivery) => delivery.sink === sink));
+
+/** What each sink has done with it, and for how long it has waited for the others. */
+export function deliveries(phrase, sinks, now) {
   return element(
     "p", { class: "deliveries" },
-    ...told.map(({ sink, outcome, latency_ms }) => badge(sink, outcome, `${MARKS[outcome] ?? ""} ${sink} ${outcome}${latency_ms === null ? "" : `, ${millis(latency_ms)}`}`)),
-    ...waited.map((sink) => badge(sink, "waiting", `… ${sink}`)),
+    ...phrase.deliveries.map(({ sink, outcome, latency_ms }) => badge(sink, outcome, `${MARKS[outcome] ?? ""} ${sink} ${outcome}${latency_ms === null ? "" : `, ${millis(latency_ms)}`}`)),
+    ...waitedFor(phrase, sinks).map((sink) => badge(sink, "waiting", waiting(sink, now - phrase.at))),
   );
 }
+
+/** An item that is shown already, a while later: its waiting sinks have waited longer. */
+export function grown(item, phrase, now) {
+  for (const node of item.querySelectorAll("[data-outcome=waiting]")) put(node, waiting(node.dataset.sink, now - phrase.at));
+}
+
+const waiting = (sink, seconds) => `… ${sink} waiting${seconds < 2 ? "" : `, ${roughly(seconds)}`}`;
 
 const badge = (sink, outcome, text) => element("span", { class: "outcome", "data-outcome": outcome, "data-sink": sink }, text.trim());

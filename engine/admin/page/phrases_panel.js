@@ -1,8 +1,7 @@
 // The phrases as they come, newest on top. An item is made once; what changes of a phrase is what its sinks have done.
 
 import { byId, put } from "./dom.js";
-import { deliveries, phraseItem } from "./phrase_item.js";
-import { counted } from "./words.js";
+import { deliveries, grown, phraseItem } from "./phrase_item.js";
 
 export class PhrasesPanel {
   #items = new Map(); // id → {phrase, item}; a phrase is replaced where it changes
@@ -12,20 +11,20 @@ export class PhrasesPanel {
     this.list = byId("phrases");
   }
 
-  /** Show a board's view; `text` is the filter in lower case, `sinks` the names of each rule's sinks. */
-  show(view, text, sinks) {
-    const phrases = text ? view.phrases.filter((phrase) => words(phrase, view.texts).includes(text)) : view.phrases;
+  /** Show these phrases of a board's view; `text` is the filter that chose them, `sinks` the names of each rule's sinks. */
+  show(view, phrases, text, sinks) {
     put(byId("phrases-shown"), text ? `${phrases.length} of the latest ${view.phrases.length}` : `the latest ${phrases.length}`);
     byId("phrases-empty").hidden = phrases.length > 0;
     put(byId("phrases-empty"), text && view.phrases.length ? `None of the latest phrases has “${text}” in it.` : "Nothing spotted yet.");
     put(byId("text-note"), view.texts ? "What was said is shown: the operator has switched that on (console.show_text)." : "What was said is not shown (console.show_text is off).");
-    this.#place(phrases, (phrase) => this.#entry(phrase, view.texts, sinks));
+    this.#place(phrases, (phrase) => this.#entry(phrase, view, sinks));
   }
 
-  #entry(phrase, texts, sinks) {
+  #entry(phrase, { texts, now }, sinks) {
     const entry = this.#items.get(phrase.id);
-    if (!entry) return { phrase, item: phraseItem(phrase, texts, sinks, this.onOpen) };
-    if (entry.phrase !== phrase) entry.item.lastElementChild.replaceWith(deliveries(phrase, sinks));
+    if (!entry) return { phrase, item: phraseItem(phrase, texts, sinks, now, this.onOpen) };
+    if (entry.phrase !== phrase) entry.item.lastElementChild.replaceWith(deliveries(phrase, sinks, now));
+    else grown(entry.item, phrase, now);
     return { phrase, item: entry.item };
   }
 
@@ -39,9 +38,4 @@ export class PhrasesPanel {
       else this.list.insertBefore(item, place);
     }
   }
-}
-
-function words(phrase, texts) {
-  const outcomes = phrase.deliveries.flatMap(({ sink, outcome }) => [sink, outcome]);
-  return [phrase.conversation_id, phrase.key, phrase.rule, phrase.phrase, phrase.channel, texts ? phrase.text : "", ...outcomes].join(" ").toLowerCase();
 }

@@ -12,7 +12,7 @@ const STEPS = [1, 2, 5].flatMap((n) => [1, 10, 100, 1000, 10000].map((ten) => n 
 const PLOTS = [
   { title: "Calls", value: count, floor: 4, series: [["calls", "calls"], ["speaking", "channels speaking"]] },
   { title: "Latency", value: millis, floor: 600, limit: LIMIT_MS, series: [["spot_p95_ms", "phrase p95"], ["spot_p50_ms", "phrase p50"], ["frame_p99_ms", "frame p99"]] },
-  { title: "A minute", value: count, floor: 4, series: [["phrases_per_min", "phrases"], ["commands_per_min", "commands"], ["failed_per_min", "failed"]] },
+  { title: "A minute", value: count, floor: 4, series: [["phrases_per_min", "phrases"], ["commands_per_min", "deliveries"], ["failed_per_min", "failed"]] },
 ];
 
 export class Plots {

@@ -1,7 +1,8 @@
-// A call's timeline, opened over the page: asked for anew each second while it is open and the call lives.
+// A call's timeline, opened over the page: asked for anew each second while it is open and the call lives, or a
+// sink of one of its phrases has not answered yet.
 
 import { byId, put } from "./dom.js";
-import { phraseItem } from "./phrase_item.js";
+import { grown, phraseItem, waitedFor } from "./phrase_item.js";
 import { drawing } from "./timeline_drawing.js";
 import { count, counted, lasting, millis } from "./words.js";
 
@@ -48,7 +49,12 @@ export class Timeline {
     put(byId("timeline-fault"), answer.fault ?? "");
     if (answer.told) this.#told = answer.told;
     this.#draw();
-    if (!answer.gone && !OVER.includes(this.#told?.state)) this.#timer = setTimeout(() => this.#ask(), EVERY_MS);
+    if (!answer.gone && !this.#finished()) this.#timer = setTimeout(() => this.#ask(), EVERY_MS);
+  }
+
+  #finished() {
+    if (!OVER.includes(this.#told?.state)) return false;
+    return phrasesOf(this.#told).every((phrase) => waitedFor(phrase, this.board.sinks).length === 0);
   }
 
   async #answer(key) {
@@ -66,7 +72,7 @@ export class Timeline {
   #draw() {
     const told = this.#told;
     if (!told || !this.dialog.open) return;
-    const phrases = told.channels.flatMap((channel) => channel.phrases);
+    const phrases = phrasesOf(told);
     put(byId("timeline-facts"), this.#facts(told, phrases));
     const from = this.window.value === "0" ? 0 : Math.max(0, told.now_ms - Number(this.window.value));
     const box = byId("timeline-picture");
@@ -83,11 +89,15 @@ export class Timeline {
   }
 
   #list(phrases) {
+    const { now, sinks } = this.board;
     const key = JSON.stringify(phrases.map(({ id, deliveries }) => [id, deliveries]));
-    if (key === this.listed && byId("timeline-phrases").childElementCount === phrases.length) return;
+    if (key === this.listed && byId("timeline-phrases").childElementCount === phrases.length) return this.items.forEach(([item, phrase]) => grown(item, phrase, now));
     this.listed = key;
     const texts = Boolean(this.board.state?.shows_text);
     const newest = [...phrases].sort((a, b) => b.at - a.at);
-    byId("timeline-phrases").replaceChildren(...newest.map((phrase) => phraseItem(phrase, texts, new Map(), null)));
+    this.items = newest.map((phrase) => [phraseItem(phrase, texts, sinks, now, null), phrase]);
+    byId("timeline-phrases").replaceChildren(...this.items.map(([item]) => item));
   }
 }
+
+const phrasesOf = (told) => told.channels.flatMap((channel) => channel.phrases);

@@ -1,6 +1,6 @@
 // A call's timeline as SVG: a lane for each channel with speech, gaps and phrases over channel time. Pure but for the elements.
 
-import { drawn } from "./dom.js";
+import { drawn, textWidth } from "./dom.js";
 import { lasting, who } from "./words.js";
 
 const LANE = 56;
@@ -9,6 +9,9 @@ const TOP = 6;
 const AXIS = 24;
 const LEFT = 74; // for the channels' names
 const RIGHT = 14;
+const PIN = 5; // half a pin's width
+const FONT = "600 12px"; // of a pin's name, as in dialogs.css
+const TICK = 56; // for a time below
 const STEPS_S = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
 
 /** The picture of a timeline between two times, `width` pixels wide. */
@@ -24,7 +27,8 @@ export function drawing(timeline, from, to, width) {
 }
 
 function ticks(from, to, scale, height) {
-  const step = 1000 * (STEPS_S.find((s) => (to - from) / (s * 1000) <= 7) ?? 7200);
+  const most = Math.min(7, (scale(to) - scale(from)) / TICK);
+  const step = 1000 * (STEPS_S.find((s) => (to - from) / (s * 1000) <= most) ?? 7200);
   const marks = [];
   for (let at = Math.ceil(from / step) * step; at <= to; at += step) {
     const x = scale(at);
@@ -51,20 +55,31 @@ function lane(channel, top, frame) {
   );
 }
 
-/** A flag at each phrase's end; its name where there is room for it. */
+/** A pin at each phrase's end, which says what it is when pointed at; its name beside it where there is room. */
 function flags(phrases, top, middle, scale, width) {
-  let free = 0; // up to where names stand already
-  const sorted = [...phrases].sort((a, b) => a.phrase_end_ms - b.phrase_end_ms);
-  return sorted.flatMap((phrase, n) => {
-    const x = scale(phrase.phrase_end_ms);
-    const reach = phrase.rule.length * 6.6 + 8;
-    const left = x + reach > width;
-    const next = n + 1 < sorted.length ? scale(sorted[n + 1].phrase_end_ms) : Infinity;
-    const named = left ? x - reach >= free : x >= free && x + reach <= next;
-    free = Math.max(free, named && !left ? x + reach : x + 6);
-    const flag = drawn("path", { class: "flag", d: `M${x} ${top + 12}V${middle + SPEECH / 2 + 3}` }, drawn("title", {}, `${phrase.rule}: ${phrase.phrase}`));
-    const head = drawn("circle", { class: "flag", cx: x, cy: top + 12, r: 3.5 });
-    const name = drawn("text", { class: "rule", x: left ? x - 7 : x + 7, y: top + 16, "text-anchor": left ? "end" : "start" }, phrase.rule);
-    return named ? [flag, head, name] : [flag, head];
+  const ends = phrases.map((phrase) => scale(phrase.phrase_end_ms));
+  const places = names(phrases.map(({ rule }) => rule), ends, width);
+  return phrases.map((phrase, n) => {
+    const [x, place] = [ends[n], places[n]];
+    return drawn(
+      "g", { class: "pin" },
+      drawn("title", {}, `${phrase.rule}: “${phrase.phrase}” at ${lasting(phrase.phrase_end_ms / 1000)}`),
+      drawn("rect", { class: "reach", x: x - PIN, y: top, width: 2 * PIN, height: middle + SPEECH / 2 - top }), // a line alone is hard to point at
+      drawn("path", { class: "flag", d: `M${x} ${top + 12}V${middle + SPEECH / 2 + 3}` }),
+      drawn("circle", { class: "flag", cx: x, cy: top + 12, r: 3.5 }),
+      ...(place ? [drawn("text", { class: "rule", x: place.x, y: top + 16 }, phrase.rule)] : []),
+    );
+  });
+}
+
+/** Where each name begins, right or left of its pin and over no other pin or name: {x}, or null without room. */
+function names(rules, ends, width) {
+  const taken = ends.map((x) => [x - PIN, x + PIN]);
+  return rules.map((rule, n) => {
+    const long = textWidth(rule, FONT);
+    const x = [ends[n] + PIN + 2, ends[n] - PIN - 2 - long].find((at) => at >= 0 && at + long <= width && taken.every(([a, b]) => at >= b || at + long <= a));
+    if (x === undefined) return null;
+    taken.push([x - PIN, x + long + PIN]);
+    return { x };
   });
 }

@@ -9,9 +9,14 @@ const CONDITIONS = {
   model_loaded: "the model is not loaded yet",
   shards_up: "not all shards are up",
   not_draining: "it is draining",
-  capacity_left: "there is no room for another call",
   state_writable: "the state folder can’t be written",
 };
+
+/** ENGINE's status, with one more: "full", where room is all that it lacks. That is well: it refuses what it could not hear. */
+export function standingOf({ status, conditions }) {
+  const failing = Object.keys(conditions).filter((name) => !conditions[name]);
+  return status === "not ready" && failing.length === 1 && failing[0] === "capacity_left" ? "full" : status;
+}
 
 /** {level, text, concerns: [{level, text}]} of a Board and its recent latencies' 95th percentile. */
 export function verdict({ engine, shards, calls, lost, history }, p95) {
@@ -22,8 +27,10 @@ export function verdict({ engine, shards, calls, lost, history }, p95) {
 
 function sentence(engine, level) {
   const hears = engine.calls ? `hearing ${counted(engine.calls, "call")}` : "no calls now";
-  if (engine.status === "draining") return `Draining: ${engine.calls ? `${counted(engine.calls, "call")} left` : "no calls left"}.`;
-  if (engine.status !== "ready") return `Not ready for new calls; ${hears}.`;
+  const status = standingOf(engine);
+  if (status === "full") return `Full: takes no more calls; ${hears}.`;
+  if (status === "draining") return `Draining: ${engine.calls ? `${counted(engine.calls, "call")} left` : "no calls left"}.`;
+  if (status !== "ready") return `Not ready for new calls; ${hears}.`;
   const opening = engine.calls ? `Hearing ${counted(engine.calls, "call")}` : "Ready, no calls now";
   return level === "ok" ? `${opening}. All is well.` : `${opening}, but:`;
 }
@@ -31,7 +38,9 @@ function sentence(engine, level) {
 function* standing(engine) {
   if (engine.status === "draining") yield warn("New calls are refused until it has stopped or is started again.");
   for (const [name, holds] of Object.entries(engine.conditions)) {
-    if (!holds && name !== "not_draining") yield bad(`Not ready: ${CONDITIONS[name] ?? name.replaceAll("_", " ")}.`);
+    if (holds || name === "not_draining") continue;
+    if (name === "capacity_left") yield warn("Full: new calls are refused until others end.");
+    else yield bad(`Not ready: ${CONDITIONS[name] ?? name.replaceAll("_", " ")}.`);
   }
   if (engine.token_s !== null && engine.token_s < 120) yield bad(`The platform’s token ends in ${Math.max(0, Math.round(engine.token_s))} s.`);
 }
@@ -61,10 +70,10 @@ function* speed(engine, p95) {
 
 function* doing(engine, history) {
   const failed = Math.round(history.failed_per_min?.at(-1) ?? 0);
-  if (failed) yield warn(`${counted(failed, "command")} failed in the last minute.`);
-  for (const sink of engine.sinks_failing) yield bad(`Sink ${sink} fails; its commands wait.`);
-  if (engine.outbox_dead) yield warn(`${counted(engine.outbox_dead, "command")} given up: cueline commands list.`);
-  if (engine.outbox_oldest_s > 30) yield warn(`${counted(engine.outbox_pending, "command")} waiting, the oldest for ${Math.round(engine.outbox_oldest_s)} s.`);
+  if (failed) yield warn(`${counted(failed, "delivery", "deliveries")} failed in the last minute.`);
+  for (const sink of engine.sinks_failing) yield bad(`Sink ${sink} fails; its deliveries wait.`);
+  if (engine.outbox_dead) yield warn(`${counted(engine.outbox_dead, "delivery", "deliveries")} given up: cueline commands list.`);
+  if (engine.outbox_oldest_s > 30) yield warn(`${counted(engine.outbox_pending, "delivery", "deliveries")} waiting, the oldest for ${Math.round(engine.outbox_oldest_s)} s.`);
 }
 
 const warn = (text) => ({ level: "warn", text });

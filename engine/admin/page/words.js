@@ -21,13 +21,15 @@ export function lasting(seconds) {
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
-/** How long ago, roughly: "now", "12 s ago", "4 min ago", "3 h ago". */
-export function ago(seconds) {
-  if (seconds < 2) return "just now";
-  if (seconds < 90) return `${Math.round(seconds)}${THIN}s ago`;
-  if (seconds < 5400) return `${Math.round(seconds / 60)}${THIN}min ago`;
-  return `${Math.round(seconds / 3600)}${THIN}h ago`;
+/** How long, roughly: "12 s", "4 min", "3 h". */
+export function roughly(seconds) {
+  if (seconds < 90) return `${Math.round(seconds)}${THIN}s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)}${THIN}min`;
+  return `${Math.round(seconds / 3600)}${THIN}h`;
 }
+
+/** How long ago, roughly: "just now", "12 s ago". */
+export const ago = (seconds) => (seconds < 2 ? "just now" : `${roughly(seconds)} ago`);
 
 /** Time of day of Unix seconds, in the reader's zone: "18:52:03". */
 export const clock = (at) => new Date(at * 1000).toLocaleTimeString("en-GB");
