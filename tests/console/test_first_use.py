@@ -156,9 +156,8 @@ async def test_pins_of_a_crowded_timeline_say_what_they_are(open_page: Open) -> 
         assert await page.locator("#timeline text.rule").count() >= 4  # there is room at both ends of each group
         assert await page.evaluate(OVERLAPS) == 0
         await expect(page.locator("#timeline .legend")).to_contain_text("going on now")
-        picture, drawn = [await page.locator(f"#timeline-picture{part}").bounding_box() for part in ("", " svg")]
-        assert picture is not None and drawn is not None
-        assert picture["height"] == drawn["height"]  # nothing empty below a lane
+        boxes = [await page.locator(f"#timeline-picture{part}").bounding_box() for part in ("", " svg")]
+        assert len({box and box["height"] for box in boxes}) == 1  # nothing empty below a lane
 
 
 async def test_titles_end_where_their_figures_do_and_nothing_is_blank(open_page: Open) -> None:

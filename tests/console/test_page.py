@@ -53,7 +53,7 @@ async def test_what_is_wrong_is_said_and_how_badly(open_page: Open) -> None:
         await expect(page.locator("#verdict-text")).to_have_text("Not ready for new calls; hearing 2 calls.")
         assert await page.locator("#concerns li").all_inner_texts() == [
             "Not ready: not all shards are up.", "1 call without audio for 10 s or more.",
-            "7 frames lost in the last 5 minutes: more audio came than was heard.", "Shard 1 is down.", "Sink crm fails; its commands wait.",
+            "7 frames lost in the last 5 minutes: more audio came than was heard.", "Shard 1 is down.", "Sink crm fails; its deliveries wait.",
         ]  # fmt: skip
 
 
