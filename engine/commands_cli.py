@@ -22,6 +22,7 @@ from engine.commands.outbox_rows import DEAD, PENDING, STATES, State
 from engine.errors import ConfigError, CuelineError, OutboxError
 
 WRONG_INPUT = 2
+UNBOUNDED = 1 << 16  # columns: no line is broken
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="TOML file that names state_dir; CUELINE_STATE_DIR wins over it.")
@@ -95,8 +96,17 @@ def list_commands(
             typer.echo(orjson.dumps(commands_views.row(entry)))
         return
     if found:
-        Console().print(commands_views.table(found, time.time()))
+        _print(found)
     typer.echo(f"{len(found)} of {total} shown" if total > len(found) else f"{total} in all")
+
+
+def _print(entries: list[ledger.Entry]) -> None:
+    """As wide as the terminal; as wide as it takes where there is none."""
+    console = Console()
+    if console.is_terminal:
+        console.print(commands_views.listing(entries, time.time(), console.width))
+    else:
+        Console(width=UNBOUNDED).print(commands_views.listing(entries, time.time()))
 
 
 @commands.command()
