@@ -22,7 +22,6 @@ from engine.commands.outbox_rows import DEAD, PENDING, STATES, State
 from engine.errors import ConfigError, CuelineError, OutboxError
 
 WRONG_INPUT = 2
-UNBOUNDED = 1 << 16  # columns: no line is broken
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", "-c", help="TOML file that names state_dir; CUELINE_STATE_DIR wins over it.")
@@ -106,7 +105,7 @@ def _print(entries: list[ledger.Entry]) -> None:
     if console.is_terminal:
         console.print(commands_views.listing(entries, time.time(), console.width))
     else:
-        Console(width=UNBOUNDED).print(commands_views.listing(entries, time.time()))
+        typer.echo(commands_views.plain(commands_views.listing(entries, time.time())))
 
 
 @commands.command()

@@ -1,5 +1,6 @@
 """How `cueline commands` shows itself: a table for people, JSON lines for programs. Words that were said only in `details`."""
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from math import isfinite
@@ -7,7 +8,7 @@ from typing import Any
 
 import orjson
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Column, Table
@@ -16,6 +17,7 @@ from rich.text import Text
 from engine.commands.ledger import Entry
 
 _COLOURS = {"waiting": "yellow", "sending": "yellow", "delivered": "green", "discarded": "dim"}  # dead letters: red
+UNBOUNDED = 1 << 16  # columns: no line is broken
 _OTHERS = 9 + 8 + 6 + 19  # columns of a table for state, attempts, age, and all lines and gaps between
 _LEAST_FAULT = 30  # columns; less than that is no reading
 
@@ -82,6 +84,14 @@ def _coloured(entry: Entry) -> str:
 
 def _age(entry: Entry, now: float) -> str:
     return "?" if entry.created is None else age_of(now - entry.created)
+
+
+def plain(shown: RenderableType) -> str:
+    """For pipes and files: no line is broken, none ends in blanks, no colours."""
+    console = Console(file=io.StringIO(), width=UNBOUNDED, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(shown)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def details(entry: Entry) -> Iterator[str]:
