@@ -19,6 +19,7 @@ from bench.load.cli import bench
 from engine import (
     __version__,
     commands_cli,
+    commands_views,
     config,
     demo_cli,
     doctor,
@@ -40,6 +41,7 @@ from engine.supervisor import Supervisor
 
 NOT_AS_IT_SHOULD = 1
 WRONG_INPUT = 2
+
 OWNER_ONLY = 0o077  # files of a run: 0600, folders 0700
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file; the environment wins over it.")]
@@ -138,7 +140,11 @@ def doctor_command(config_file: ConfigOption = None, json: JsonOption = False, c
     if json:
         _print_rows(doctor_views.rows(checks))
     else:
-        Console().print(doctor_views.table(checks))
+        console = Console()
+        if console.is_terminal:
+            console.print(doctor_views.shown(checks, console.width))
+        else:
+            typer.echo(commands_views.plain(doctor_views.shown(checks)))
     if not doctor_views.healthy(checks):
         raise typer.Exit(NOT_AS_IT_SHOULD)
 

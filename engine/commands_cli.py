@@ -95,8 +95,17 @@ def list_commands(
             typer.echo(orjson.dumps(commands_views.row(entry)))
         return
     if found:
-        Console().print(commands_views.table(found, time.time()))
+        _print(found)
     typer.echo(f"{len(found)} of {total} shown" if total > len(found) else f"{total} in all")
+
+
+def _print(entries: list[ledger.Entry]) -> None:
+    """As wide as the terminal; as wide as it takes where there is none."""
+    console = Console()
+    if console.is_terminal:
+        console.print(commands_views.listing(entries, time.time(), console.width))
+    else:
+        typer.echo(commands_views.plain(commands_views.listing(entries, time.time())))
 
 
 @commands.command()

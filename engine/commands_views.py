@@ -1,17 +1,25 @@
 """How `cueline commands` shows itself: a table for people, JSON lines for programs. Words that were said only in `details`."""
 
-from collections.abc import Iterable, Iterator
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
 import orjson
+from rich import box
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Column, Table
+from rich.text import Text
 
 from engine.commands.ledger import Entry
 
 _COLOURS = {"waiting": "yellow", "sending": "yellow", "delivered": "green", "discarded": "dim"}  # dead letters: red
+UNBOUNDED = 1 << 16  # columns: no line is broken
+_OTHERS = 9 + 8 + 6 + 19  # columns of a table for state, attempts, age, and all lines and gaps between
+_LEAST_FAULT = 30  # columns; less than that is no reading
 
 
 def row(entry: Entry) -> dict[str, Any]:
@@ -37,18 +45,53 @@ def full_row(entry: Entry) -> dict[str, Any]:
     return row(entry) | {"command": body}
 
 
-def table(entries: Iterable[Entry], now: float) -> Table:
-    """For people."""
-    entries = list(entries)
-    longest = max((len(entry.key) for entry in entries), default=0)
-    key = Column("key", no_wrap=True, min_width=longest)  # whole, to be copied: other columns give way
-    shown = Table(key, "sink", "state", "attempts", "age", Column("fault", overflow="fold"))
+def listing(entries: Sequence[Entry], now: float, width: int | None = None) -> RenderableType:
+    """For people: a table where `width` has room for the whole key (it is to be copied), else the key on a line above the rest.
+
+    `width` None: no terminal, all in one line each, nothing drawn around it.
+    """
+    if width is None:
+        return _table(entries, now, drawn=False)
+    key, sink, fault = (
+        max((len(getattr(entry, name)) for entry in entries), default=0) for name in ("key", "sink", "fault")
+    )
+    if key + max(sink, 4) + _OTHERS + max(5, min(fault, _LEAST_FAULT)) <= width:
+        return _table(entries, now, drawn=True)
+    return Group(*(_block(entry, now) for entry in entries))
+
+
+def _table(entries: Iterable[Entry], now: float, *, drawn: bool) -> Table:
+    columns = [Column(name, no_wrap=True) for name in ("key", "sink", "state", "attempts", "age")]
+    shown = Table(*columns, Column("fault", overflow="fold"), box=box.HEAVY_HEAD if drawn else None)
     for entry in entries:
-        colour = _COLOURS.get(entry.state, "red")
-        age = "?" if entry.created is None else age_of(now - entry.created)
-        cells = (str(entry.attempts), age, escape(entry.fault))
-        shown.add_row(escape(entry.key), escape(entry.sink), f"[{colour}]{escape(entry.state)}[/]", *cells)
+        cells = (str(entry.attempts), _age(entry, now), escape(entry.fault))
+        shown.add_row(escape(entry.key), escape(entry.sink), _coloured(entry), *cells)
     return shown
+
+
+def _block(entry: Entry, now: float) -> RenderableType:
+    """The key unbroken by us, so that a terminal hands it over whole; below it the rest."""
+    tried = f"{entry.attempts} {'attempt' if entry.attempts == 1 else 'attempts'}"
+    said = f"{escape(entry.sink)}: {_coloured(entry)}, {tried}, {_age(entry, now)} old"
+    fault = f": {escape(entry.fault)}" if entry.fault else ""
+    key = Text(entry.key, no_wrap=True, overflow="ignore")
+    return Group(key, Padding(Text.from_markup(f"{said}{fault}", overflow="fold"), (0, 0, 0, 2)))
+
+
+def _coloured(entry: Entry) -> str:
+    return f"[{_COLOURS.get(entry.state, 'red')}]{escape(entry.state)}[/]"
+
+
+def _age(entry: Entry, now: float) -> str:
+    return "?" if entry.created is None else age_of(now - entry.created)
+
+
+def plain(shown: RenderableType) -> str:
+    """For pipes and files: no line is broken, none ends in blanks, no colours."""
+    console = Console(file=io.StringIO(), width=UNBOUNDED, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(shown)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
 
 
 def details(entry: Entry) -> Iterator[str]:

@@ -190,9 +190,10 @@ def _sentence(details: ErrorDetails, home: type[Options], loc: Loc) -> str:
     elif pattern in _PATTERNS:
         allowed = f"must be {_PATTERNS[pattern]}"
     else:
-        allowed = _SHAPES.get(details["type"]) or re.sub(
-            r"^(Input|String|Value|Tuple) should ", "must ", details["msg"]
-        )
+        told = re.sub(r"^(Input|String|Value|Tuple) should ", "must ", details["msg"])
+        if isinstance(details["input"], str):  # a secret, to pydantic, is a row of items
+            told = re.sub(r" items?( after validation)?,", " characters,", told)
+        allowed = _SHAPES.get(details["type"]) or told
     return f"{allowed}. {_description(home, loc)}".strip()
 
 

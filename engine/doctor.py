@@ -14,10 +14,11 @@ from engine.admin.server import ADDRESS
 from engine.admin.tls import server_context
 from engine.config import LocalOptions, load, load_local
 from engine.doctor_audiohook import check_audiohook
-from engine.doctor_checks import Check, check_address
+from engine.doctor_checks import IN_USE, Check, check_address
 from engine.doctor_effects import check_state, check_traces, check_webhooks
 from engine.doctor_machine import survey_machine
 from engine.doctor_platform import ObtainToken, check_credentials
+from engine.doctor_running import health_at, judge_health, runs_with
 from engine.errors import ConfigError, ModelError
 from engine.model_manifest import tree_bytes
 from engine.options import AdminOptions
@@ -47,12 +48,13 @@ async def examine(
 
 def survey(local: LocalOptions, calls: int) -> list[Check]:
     """The checks that need no platform."""
+    running = runs_with(local.state_dir)
     return [
         check_model(local.speech.model_path),
         *survey_machine(local.speech.model_path, local.shards, calls),
-        check_state(local.state_dir),
-        check_admin(local.admin),
-        *check_audiohook(local.audiohook, datetime.now(UTC)),
+        check_state(local.state_dir, running=running),
+        check_admin(local.admin, running=running),
+        *check_audiohook(local.audiohook, datetime.now(UTC), running=running),
     ]
 
 
@@ -83,13 +85,21 @@ def check_model(path: Path) -> Check:
     return Check("model", "ok", f"{path} ({tree_bytes(path) / 1e6:.0f} MB)")
 
 
-def check_admin(options: AdminOptions) -> Check:
-    """Whether the admin API could listen, with its certificate, and whether its token would be heard on the way."""
+def check_admin(options: AdminOptions, *, running: bool = False) -> Check:
+    """Whether the admin API could listen, with its certificate, and whether its token would be heard on the way.
+
+    `running`: a Cueline runs with the same state folder, and may well have the address.
+    """
     try:
         context = server_context(options)
     except ConfigError as error:
         return Check("admin address", "fail", "TLS", "\n".join(error.faults))
-    check = check_address("admin address", ADDRESS, options.host, options.port)
+    check = check_address("admin address", ADDRESS, options.host, options.port, running=running)
+    if IN_USE in check.found and context is None:
+        health = health_at(options)
+        if health == "another":
+            return check_address("admin address", ADDRESS, options.host, options.port)
+        check = judge_health(check, health)
     if check.verdict == "ok" and context is None and not options.on_loopback:
         advice = "set CUELINE_ADMIN_TLS_CERT and CUELINE_ADMIN_TLS_KEY: the token crosses the network in clear"
         return Check(check.name, "warn", check.found, advice)

@@ -20,12 +20,12 @@ MOST_TURNS = 4  # of a handshake; TLS 1.2 needs 3
 _EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 
 
-def check_audiohook(options: AudioHookOptions, now: datetime) -> Iterator[Check]:
-    """Its checks, or one that says why there are none."""
+def check_audiohook(options: AudioHookOptions, now: datetime, *, running: bool = False) -> Iterator[Check]:
+    """Its checks, or one that says why there are none; `running` as in `check_address`."""
     if not options.keys:
         yield Check("audiohook", "ok", "no key set: its server does not run")
         return
-    yield check_address("audiohook address", ADDRESS, options.host, options.port)
+    yield check_address("audiohook address", ADDRESS, options.host, options.port, running=running)
     yield _check_certificate(options, now)
     yield _check_keys(options)
 

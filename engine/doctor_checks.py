@@ -1,5 +1,6 @@
 """What one check of the doctor's is, and those that several parts share."""
 
+import errno
 import socket
 from dataclasses import dataclass
 from typing import Literal
@@ -7,6 +8,7 @@ from typing import Literal
 from engine.addresses import address_fault, host_and_port
 
 Verdict = Literal["ok", "warn", "fail"]
+IN_USE = "is in use, by the Cueline that runs here, it seems"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,11 @@ class Check:
     advice: str = ""
 
 
-def check_address(name: str, settings: tuple[str, str], host: str, port: int) -> Check:
-    """Whether somebody could listen there; `settings` are the names of those for host and port."""
+def check_address(name: str, settings: tuple[str, str], host: str, port: int, *, running: bool = False) -> Check:
+    """Whether somebody could listen there; `settings` are the names of those for host and port.
+
+    `running`: a Cueline of this configuration runs, so an address in use is its own.
+    """
     where = host_and_port(host, port)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -28,5 +33,7 @@ def check_address(name: str, settings: tuple[str, str], host: str, port: int) ->
         try:
             probe.bind((host, port))
         except OSError as error:
+            if running and error.errno == errno.EADDRINUSE:
+                return Check(name, "ok", f"{where} {IN_USE}")
             return Check(name, "fail", where, address_fault(settings, host, port, error))
     return Check(name, "ok", f"{where} is free")

@@ -1,14 +1,14 @@
 """What the doctor looks at of where effects go: the state folder and the webhooks, judged as `cueline run` does.
 
-Nothing is made and nothing is sent: names are resolved, no more.
+Nothing is made and nothing is sent: names are resolved, and receivers are connected to, no more.
 """
 
 import asyncio
-import fcntl
 import os
 import shutil
 import socket
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from importlib import metadata
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,28 +17,30 @@ from typing import Any, cast
 from yarl import URL
 
 from engine.commands import targets
+from engine.commands.network_faults import network_fault
 from engine.commands.webhook import Session, Webhook
 from engine.doctor_checks import Check
 from engine.errors import ConfigError
 from engine.options import SinkOptions, TelemetryOptions, WebhookSink, public_url
 from engine.state_connection import FILE_NAME, connect
-from engine.state_file import LOCK_NAME
 
 ROOM_MB = 100
 LOOK_UP_S = 5.0
+CONNECT_S = 2.0
 NETWORKED = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "ceph", "glusterfs", "fuse.sshfs", "fuse.s3fs"})
 STATE = "state folder"
+Connect = Callable[[list[str], int], Awaitable[str | None]]  # addresses and port → why there is no connection
 TRACING = ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http")
 
 
-def check_state(folder: Path, mounts: str | None = None) -> Check:
-    """Whether an engine could keep its commands there: written by us, nobody else's, local, with room."""
+def check_state(folder: Path, mounts: str | None = None, *, running: bool = False) -> Check:
+    """Whether an engine could keep its commands there: written by us, local, with room, or `running` with it already."""
     standing = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
     setting = f"CUELINE_STATE_DIR = {folder}"
     if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
         return Check(STATE, "fail", f"{folder} can't be written", f"{setting}: give a folder that this user may write")
-    if _taken(folder):
-        return Check(STATE, "warn", f"{folder}: a Cueline runs with it", f"{setting}: another one needs its own folder")
+    if running:
+        return Check(STATE, "ok", f"{folder}: a Cueline runs with it; another one needs its own")
     try:
         if (folder / FILE_NAME).exists():
             connect(folder).close()
@@ -51,21 +53,6 @@ def check_state(folder: Path, mounts: str | None = None) -> Check:
     if free_mb < ROOM_MB:
         return Check(STATE, "warn", f"{folder}: {free_mb:.0f} MB free", "make room: without it commands wait")
     return Check(STATE, "ok", f"{folder}: {free_mb:.0f} MB free")
-
-
-def _taken(folder: Path) -> bool:
-    """Whether an engine holds the lock."""
-    try:
-        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _file_system(path: Path, mounts: str) -> str:
@@ -94,31 +81,58 @@ def _installed(distribution: str) -> bool:
     return True
 
 
-async def check_webhooks(sinks: Iterable[SinkOptions]) -> list[Check]:
-    """One for each webhook sink."""
-    return [await _check_webhook(sink) for sink in sinks if isinstance(sink, WebhookSink)]
+async def check_webhooks(sinks: Iterable[SinkOptions], connect: Connect | None = None) -> list[Check]:
+    """One for each webhook sink; `connect` instead of a connection, for tests."""
+    hooks = [sink for sink in sinks if isinstance(sink, WebhookSink)]
+    return [await _check_webhook(sink, connect or connection_fault) for sink in hooks]
 
 
-async def _check_webhook(options: WebhookSink) -> Check:
+async def _check_webhook(options: WebhookSink, connect: Connect) -> Check:
     name = f"webhook {options.name}"
     try:
         Webhook(options, cast("Session", None))  # nothing is sent with it
     except ConfigError as error:
         return Check(name, "fail", "\n".join(error.faults), targets.REMEDY)
     url = URL(options.url)
-    host = url.raw_host or ""
+    host, port = url.raw_host or "", url.port or 0
     try:
-        async with asyncio.timeout(LOOK_UP_S):
-            found = await asyncio.get_running_loop().getaddrinfo(host, url.port, type=socket.SOCK_STREAM)
+        addresses = await _addresses(host, port)
     except (OSError, TimeoutError):
-        return Check(
-            name, "warn", f"{host} can't be resolved now", "check the name, and that this machine can look it up"
-        )
-    addresses = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in cast("list[Any]", found)))
+        advice = "check the name, and that this machine can look it up"
+        return Check(name, "warn", f"{host} can't be resolved now", advice)
     for address in addresses:
         if kind := targets.refused_kind(ip_address(address), options.allow_addresses):
             return Check(name, "fail", f"{host} resolves to {kind}", targets.REMEDY)
     told = f"{host} is {', '.join(addresses)}"
+    if fault := await connect(addresses, port):
+        advice = (
+            f"start its receiver, or mend the url: its commands wait, and are given up after {options.deadline_s:g} s"
+        )
+        return Check(name, "warn", f"{told}; port {port}: {fault}", advice)
     if url.scheme == "http" and not targets.stays_inside(host):
         return Check(name, "warn", told, "use https: its body says what was heard, and crosses the network in clear")
-    return Check(name, "ok", told)
+    return Check(name, "ok", f"{told}; port {port} takes connections")
+
+
+async def _addresses(host: str, port: int) -> list[str]:
+    async with asyncio.timeout(LOOK_UP_S):
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in cast("list[Any]", found)))
+
+
+async def connection_fault(addresses: list[str], port: int) -> str | None:
+    """None where one of them takes a connection within CONNECT_S, else why the first does not. Nothing is sent."""
+    faults = await asyncio.gather(*(_fault_at(address, port) for address in addresses))
+    return faults[0] if all(faults) else None
+
+
+async def _fault_at(address: str, port: int) -> str | None:
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            _, writer = await asyncio.open_connection(address, port)
+    except (OSError, TimeoutError) as error:
+        return network_fault(error)
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return None

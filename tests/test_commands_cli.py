@@ -1,6 +1,7 @@
 """`cueline commands` on a state file that an outbox has filled: what it shows, what it changes, what it refuses."""
 
 import json
+import re
 import time
 from contextlib import closing
 
@@ -40,8 +41,9 @@ async def folder(tmp_path):
     return tmp_path
 
 
-def cueline(folder, *words):
-    result = CliRunner().invoke(app, ["commands", *words], env={"CUELINE_STATE_DIR": str(folder), "COLUMNS": "200"})
+def cueline(folder, *words, **environment):
+    environment = {"CUELINE_STATE_DIR": str(folder), "COLUMNS": "200"} | environment
+    result = CliRunner().invoke(app, ["commands", *words], env=environment)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.stdout, result.stderr
 
@@ -78,6 +80,33 @@ async def test_pending_and_dead_are_listed_and_nothing_that_was_said(folder):
     assert "7 in all" in out
     assert all(key in out for key in KEYS[2:5])
     assert not [words for words in SECRET_WORDS if words in out + json.dumps(found)]
+
+
+TERMINAL = {"FORCE_COLOR": "1", "NO_COLOR": "1", "TERM": "xterm"}  # to rich
+LONG = "sink once: recordings.example:8443: connection refused, and more words than a line has room for, to the end"
+
+
+async def test_at_80_columns_each_key_is_whole_and_the_rest_below_it(folder):
+    with closing(connect(folder)) as connection:
+        connection.execute("UPDATE deliveries SET fault = ? WHERE key = ?", (LONG, KEYS[3]))
+    code, out, err = cueline(folder, "list", COLUMNS="80", **TERMINAL)
+    assert (code, err) == (0, "")
+    lines = [line.rstrip() for line in re.sub(r"\x1b\[[\d;]*m", "", out).splitlines()]
+    below = lines[lines.index(KEYS[2]) + 1]
+    assert re.fullmatch(r"  once: failed, 1 attempt, \d+ s old: why failed", below), below
+    assert lines[lines.index(KEYS[7]) + 1].startswith("  out: waiting, 0 attempts, ")
+    assert all(len(line) <= 80 for line in lines if line not in KEYS)
+    begin, end = lines.index(KEYS[3]) + 1, lines.index(KEYS[4])
+    assert " ".join(line.strip() for line in lines[begin:end]).endswith(LONG)
+
+
+async def test_a_wide_terminal_has_a_table_and_a_pipe_whole_lines(folder):
+    out = cueline(folder, "list", **TERMINAL)[1]
+    assert ("┃" in out, KEYS[2] in out) == (True, True)
+    piped = cueline(folder, "list", COLUMNS="80")[1].splitlines()
+    assert piped[0].split() == ["key", "sink", "state", "attempts", "age", "fault"]
+    (row,) = [line.split() for line in piped if KEYS[2] in line]
+    assert (row[:4], row[-2:]) == ([KEYS[2], "once", "failed", "1"], ["why", "failed"])
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,11 @@ def test_any_region_goes_with_all_addresses_of_ones_own() -> None:
     assert line.startswith('GENESYS_REGION = "my.private.cloud": unknown region')
 
 
+def test_a_secret_that_is_too_short_is_told_in_characters() -> None:
+    (line,) = faults(CUELINE_ADMIN_TOKEN="short", **CREDENTIALS)
+    assert line.startswith("CUELINE_ADMIN_TOKEN = ***: must have at least 16 characters, not 5. "), line
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     file = written(
         tmp_path,

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from engine import doctor_views
+from engine.commands_views import plain
 from engine.doctor import check_admin, check_library, check_model, check_python, examine
 from engine.doctor_checks import Check
 from engine.doctor_machine import (
@@ -228,14 +229,32 @@ def test_admin_address() -> None:
     assert "CUELINE_ADMIN_TLS_CERT = /no/such.pem: can't be read" in no_cert.advice
 
 
-def test_views() -> None:
-    checks = [Check("a", "ok", "x"), Check("b", "warn", "y", "z"), Check("c", "fail", "[red]literal")]
-    console = Console(width=100, record=True, file=io.StringIO())
-    console.print(doctor_views.table(checks))
+CHECKS = [
+    Check("a", "ok", "x"),
+    Check("b", "warn", "y", "z"),
+    Check("PureCloudPlatformClientV2", "fail", "[red]literal", " ".join(f"CUELINE_{n}_SETTING" for n in range(20))),
+]
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_at_any_width_no_word_is_broken(width: int) -> None:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(doctor_views.shown(CHECKS, width))
     text = console.export_text()
-    assert "warning" in text
-    assert "[red]literal" in text
-    assert json.loads(json.dumps(doctor_views.rows(checks)))[1] == {
+    words = {"warning", "[red]literal", *CHECKS[2].advice.split()}
+    assert all(word in text for word in words), text
+    assert "PureCloudPlatformClientV2" in text
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_in_a_pipe_no_line_is_broken() -> None:
+    lines = plain(doctor_views.shown(CHECKS)).splitlines()
+    assert lines[:3] == ["ok       a: x", "warning  b: y", "         → z"]
+    assert lines[4] == f"         → {CHECKS[2].advice}"
+
+
+def test_rows() -> None:
+    assert json.loads(json.dumps(doctor_views.rows(CHECKS)))[1] == {
         "name": "b",
         "verdict": "warn",
         "found": "y",

@@ -32,7 +32,7 @@ LEVELS: tuple[frozenset[str], ...] = (
 PARTS = {  # modules that belong to another's part
     "config_faults": "config", "config_layers": "config", "config_rules": "config", "config_audiohook": "config",
     "doctor_views": "doctor", "doctor_checks": "doctor", "doctor_audiohook": "doctor", "doctor_machine": "doctor",
-    "doctor_platform": "doctor", "doctor_effects": "doctor", "shard_metrics": "metrics",
+    "doctor_platform": "doctor", "doctor_effects": "doctor", "doctor_running": "doctor", "shard_metrics": "metrics",
     "audiohook_metrics": "metrics", "command_metrics": "metrics", "reports": "supervisor",
     "stopping": "supervisor", "standing": "supervisor", "live_view": "supervisor",
     "listen_cli": "listen", "listen_views": "listen", "timeline": "listen", "timeline_labels": "listen", "demo_cli": "demo",

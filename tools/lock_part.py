@@ -13,6 +13,7 @@ import tomllib
 from pathlib import Path
 
 OURS = "cueline"
+ROOT = Path(__file__).resolve().parents[1]
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==")
 
 
@@ -57,9 +58,8 @@ def run_time(pyproject: str) -> set[str]:
     return {re.split(r"[^A-Za-z0-9._-]", dependency)[0] for dependency in dependencies}
 
 
-def main(names: list[str]) -> int:
-    """Print it; 2 where a name is not in the lock."""
-    root = Path.cwd()
+def main(names: list[str], root: Path = ROOT) -> int:
+    """Print it, wherever it is called; 2 where a name is not in the lock."""
     roots = set(names) - {OURS}
     if OURS in names:
         roots |= run_time((root / "pyproject.toml").read_text())

@@ -23,6 +23,7 @@ from yarl import URL
 
 from engine.commands import targets
 from engine.commands.command import Command
+from engine.commands.network_faults import network_fault
 from engine.commands.signing import signed_headers, signing_key
 from engine.errors import ConfigError, CuelineError, SinkError
 from engine.options import WebhookSink
@@ -110,7 +111,7 @@ class Webhook:
         except TargetRefusedError as error:
             raise SinkError(self._said(f"{error}; {targets.REMEDY}"), retryable=False) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise SinkError(self._said(type(error).__name__), retryable=True, happened="unknown") from error
+            raise SinkError(self._said(network_fault(error)), retryable=True, happened="unknown") from error
         self._check(status, answer_headers)
 
     def _check(self, status: int, headers: Mapping[str, str]) -> None:

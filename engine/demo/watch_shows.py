@@ -83,7 +83,7 @@ def sentence(traffic: Traffic) -> Text:
     """What has happened by now."""
     line = Text("  ").append(clock(round(traffic.seconds * 1000)), "bright_black")
     line.append(f"   {counted(traffic.live, 'call')} live").append(f", {traffic.placed} so far", "bright_black")
-    line.append(f"   {counted(traffic.arrived, 'command')} arrived", "green" if traffic.arrived else "bright_black")
+    line.append(f"   {counted(traffic.arrived, 'webhook')} arrived", "green" if traffic.arrived else "bright_black")
     if traffic.wrong:
         line.append(f", {traffic.wrong} not signed as agreed", "bold red")
     if latest := traffic.latest:

@@ -60,11 +60,11 @@ def test_a_pipe_gets_a_line_now_and_then():
 
 
 def test_the_sentence():
-    assert sentence(traffic()).plain == "  1:15   5 calls live, 12 so far   31 commands arrived"
+    assert sentence(traffic()).plain == "  1:15   5 calls live, 12 so far   31 webhooks arrived"
     latest = delivery("stop recording", received_ms=time.monotonic_ns() // MS - 2500)
     whole = sentence(traffic(live=1, arrived=1, wrong=2, refused=True, latest=latest)).plain
     assert whole == (
-        "  1:15   1 call live, 12 so far   1 command arrived, 2 not signed as agreed   2 s ago: stop recording"
+        "  1:15   1 call live, 12 so far   1 webhook arrived, 2 not signed as agreed   2 s ago: stop recording"
         "   the engine takes no more calls for now"
     )
 

@@ -89,8 +89,8 @@ def _installed(name):
     return True
 
 
-def test_of_the_real_lock_it_is_what_the_packages_themselves_ask_for(capsys, monkeypatch):
-    monkeypatch.chdir(ROOT)
+def test_of_the_real_lock_it_is_what_the_packages_themselves_ask_for(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # it finds its root itself
     assert main(["cueline"]) == 0
     part = capsys.readouterr().out
     found = set()
@@ -102,8 +102,7 @@ def test_of_the_real_lock_it_is_what_the_packages_themselves_ask_for(capsys, mon
     assert all("--hash=sha256:" in block for block in pins_of(part).values())
 
 
-def test_for_building_the_wheel(capsys, monkeypatch):
-    monkeypatch.chdir(ROOT)
+def test_for_building_the_wheel(capsys):
     assert main(["hatchling"]) == 0
     assert {"hatchling", "pluggy"} <= names(capsys.readouterr().out)
     assert main(["no-such-package"]) == 2
