@@ -28,7 +28,8 @@ class CommandMetrics:
         )
         self._spot_latency = Histogram(
             "cueline_spot_latency_seconds",
-            "End of the phrase to the command handed to its sink.",
+            "End of the phrase to the command handed to its sink. On a partial the end is estimated, about ±0.3 s: what cueline "
+            "demo and bench capacity measure, against known ends, is the truth.",
             buckets=SPOT_BOUNDS_S,
             registry=self.registry,
         )
