@@ -1,4 +1,4 @@
-"""The page before a running engine with a call of the simulator: the call appears, phrases show within a second of being told."""
+"""The page before a running engine with a call of the simulator, until that ends, and before the next engine at its address."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,9 @@ async def moments_of_phrases(url: str, moments: list[float]) -> None:
                 moments.append(time.time())  # noqa: PERF401 - as they come
 
 
-async def test_a_call_is_watched_from_its_beginning_to_its_end(open_page: Open, tmp_path) -> None:
+async def test_a_call_is_watched_from_its_beginning_to_its_end_and_the_next_engine_is_found(
+    open_page: Open, tmp_path
+) -> None:
     told: list[float] = []
     async with receiver() as hook, simulator("--speed", 3) as cloud:
         environment = cloud.environment | {
@@ -66,3 +68,9 @@ async def test_a_call_is_watched_from_its_beginning_to_its_end(open_page: Open, 
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
         await expect(page.locator("#link-text")).to_contain_text("Not connected", timeout=20_000)
+        environment["CUELINE_ADMIN_PORT"] = url.rpartition(":")[2]
+        async with running(environment, tmp_path, QUICK):
+            await expect(page.locator("#link-text")).to_contain_text("Live", timeout=60_000)
+            await expect(page.locator("#verdict-text")).to_have_text(
+                "Ready, no calls now. All is well.", timeout=20_000
+            )
