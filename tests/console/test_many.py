@@ -2,7 +2,6 @@
 
 import asyncio
 import statistics
-import time
 
 import pytest
 from playwright.async_api import Page, expect
@@ -63,7 +62,5 @@ async def test_fifteen_hundred_phrases_leave_two_hundred(open_page: Open) -> Non
             if number % 50 == 49:
                 await asyncio.sleep(0.02)  # the pace of the load: a reader of 256 events can follow it
         view.spot(0, id="last", phrase="the very last")
-        sent = time.monotonic()
         await expect(page.locator("#phrases li").first).to_contain_text("the very last")
-        assert time.monotonic() - sent < 5
         assert await page.locator("#phrases li").count() == 200
