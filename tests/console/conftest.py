@@ -1,4 +1,7 @@
-"""One Chromium for all tests of the console, a page of its own for each; nothing may be loaded from elsewhere, no error logged."""
+"""One Chromium for each file of tests, ended with it (other tests count their processes), and a page of its own for each test.
+
+Nothing may be loaded from elsewhere, and no error logged.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -16,7 +19,7 @@ EXPECTED = "Failed to load resource"  # the browser's own line for a 401 or a se
 Open = Callable[..., Awaitable[Page]]
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=program("chromium"), args=["--no-sandbox"])
