@@ -18,11 +18,12 @@ from engine.doctor_checks import IN_USE, Check, check_address
 from engine.doctor_effects import check_state, check_traces, check_webhooks
 from engine.doctor_machine import survey_machine
 from engine.doctor_platform import ObtainToken, check_credentials
-from engine.doctor_running import health_at, judge_health, runs_with
+from engine.doctor_running import health_at, judge_health
 from engine.errors import ConfigError, ModelError
 from engine.model_manifest import tree_bytes
 from engine.options import AdminOptions
 from engine.speech.model import validate_model
+from engine.state_file import is_held
 
 LIBRARIES = ("vosk", "webrtcvad-wheels", "PureCloudPlatformClientV2", "websockets", "aiohttp", "uvloop", "numpy")
 
@@ -48,7 +49,7 @@ async def examine(
 
 def survey(local: LocalOptions, calls: int) -> list[Check]:
     """The checks that need no platform."""
-    running = runs_with(local.state_dir)
+    running = is_held(local.state_dir)
     return [
         check_model(local.speech.model_path),
         *survey_machine(local.speech.model_path, local.shards, calls),

@@ -4,37 +4,18 @@ Whether a port in use is that one's is asked of `/healthz` on the admin port, on
 and for AudioHook, it is taken to be.
 """
 
-import fcntl
 import http.client
-import os
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Literal
 
 import orjson
 
 from engine.doctor_checks import Check
 from engine.options import AdminOptions
-from engine.state_file import LOCK_NAME
 
 ANSWER_S = 2.0
 MOST_BYTES = 1000  # of an answer; ours has some 40
 Health = Literal["ok", "late", "silent", "another"]
-
-
-def runs_with(folder: Path) -> bool:
-    """Whether an engine holds the folder's lock."""
-    try:
-        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def health_at(options: AdminOptions) -> Health:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, TypeVar
 
+from engine.percentiles import percentile
+
 EARLY_MS = 600
 LATE_MS = 1500
 Z_95 = 1.959964  # of the normal distribution, two-sided
@@ -74,11 +76,6 @@ def match(
         missed=tuple(phrase for index, phrase in enumerate(said) if index not in heard),
         false=tuple(false),
     )
-
-
-def percentile(values: Sequence[float], rank: float) -> float | None:
-    """The smallest value that at least this share of all does not exceed; None of nothing. 0 < rank <= 1."""
-    return sorted(values)[math.ceil(rank * len(values)) - 1] if values else None
 
 
 def wilson(hits: int, of: int) -> tuple[float, float] | None:

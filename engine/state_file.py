@@ -42,6 +42,26 @@ _DEFECTS = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceE
 _DEFECTS_OF_VALUES = (ValueError, TypeError, OverflowError)
 
 
+def is_held(folder: Path) -> bool:
+    """Whether an engine runs with this state folder."""
+    try:
+        lock_fd = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        _lock(lock_fd)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock_fd)
+    return False
+
+
+def _lock(lock_fd: int) -> None:
+    """BlockingIOError where another process has it."""
+    fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 @dataclass(frozen=True, slots=True)
 class _Change:
     statements: tuple[Statement, ...]
@@ -72,7 +92,7 @@ class StateFile:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             lock_fd = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(lock_fd)
             return cls(lock_fd, opened(folder / FILE_NAME, tables))
         except BlockingIOError:
             fault = "another Cueline runs with it; stop that one, or give this one a folder of its own"

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from engine.scoring import EARLY_MS, LATE_MS, Tally, match, percentile, total, wilson
+from engine.percentiles import percentile
+from engine.scoring import EARLY_MS, LATE_MS, Tally, match, total, wilson
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.demo.figures import RANKS
 from engine.demo.sessions import Sessions
-from engine.scoring import percentile
+from engine.percentiles import percentile
 
 FRAME_P99_MS = 200.0
 SPOT_P95_MS = 500.0

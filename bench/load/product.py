@@ -15,12 +15,13 @@ from bench.load.accounting import cpu_seconds, own_cpu_seconds, private_mb, pss_
 from bench.load.played import stretch
 from bench.load.point import Point, Ranks
 from engine.demo.calls import PlayedCall
-from engine.demo.figures import RANKS, Buckets, Reading, bucket_percentile
+from engine.demo.figures import RANKS, Reading
 from engine.demo.scene import Source
 from engine.demo.scoring import Score
 from engine.demo.sessions import Sessions
 from engine.demo.stage import SIMULATE, Stage, Steps, staged, wanted_phrases
 from engine.errors import DemoError
+from engine.percentiles import Buckets, bucket_percentile
 
 STAGGER_ALL_MS = 6000
 SETTLE_S = 3.0  # after the last call's begin

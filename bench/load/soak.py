@@ -38,7 +38,7 @@ from engine.demo.scene import Machine
 from engine.demo.scoring import Score
 from engine.demo.stage import LAST_WORDS_S, Stage, staged, wanted_phrases
 from engine.errors import DemoError
-from engine.scoring import percentile
+from engine.percentiles import percentile
 from engine.simulator.options import SPEECH_DIR
 
 NOT_AS_IT_SHOULD, INTERRUPTED = 1, 128

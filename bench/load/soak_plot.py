@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from bench.load.soaking import Sample, Windows, delta
-from engine.demo.figures import bucket_percentile
+from engine.percentiles import bucket_percentile
 
 COLOURS = ("#0072b2", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#999999", "#f0e442", "#d55e00")
 

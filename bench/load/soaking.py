@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from engine.demo.figures import Buckets, bucket_percentile
+from engine.percentiles import Buckets, bucket_percentile
 
 WARM_UP_MAX_S = WINDOW_MAX_S = 300.0
 WARM_UP_SHARE, WINDOW_SHARE = 0.2, 0.25

@@ -59,7 +59,6 @@ class Dispatcher:
         self._on_outcome = on_outcome
         self._on_handed = on_handed
         self._trace = trace
-        self.failing: set[str] = set()  # sinks that are only probed now
         self._turnstiles = {name: self._turnstile(name, sink) for name, sink in sinks.items()}
         self._records = Records(self._begins, outbox.failed, metrics.sink_took)
         self._in_hand: Counter[str] = Counter()  # by sink
@@ -80,11 +79,15 @@ class Dispatcher:
 
     def _on_circuit(self, name: str, is_open: bool) -> None:
         self._metrics.circuit_open(name, is_open)
-        (self.failing.add if is_open else self.failing.discard)(name)
         if is_open:
             log.error("Sink fails and is only probed now", sink=name)
         else:
             log.info("Sink answers again", sink=name)
+
+    @property
+    def failing(self) -> set[str]:
+        """Sinks that are only probed now."""
+        return {name for name, turnstile in self._turnstiles.items() if turnstile.only_probes}
 
     def offer(self, command: Command) -> None:
         """Take a command; a sink whose box is full gets the outcome `refused`."""

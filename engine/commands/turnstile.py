@@ -33,6 +33,11 @@ class Turnstile:
         ] = []  # a heap: attempts so far, then order of arrival
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def only_probes(self) -> bool:
+        """Whether the circuit is open: the sink fails."""
+        return self._circuit.open
+
     @asynccontextmanager
     async def passage(self, attempts: int) -> AsyncIterator[None]:
         """Wait for a place, hold it for the time of the block; how that ends is told to the circuit."""

@@ -1,18 +1,16 @@
 """Figures of the engine, read from its `/metrics`. Pure.
 
-Percentiles of a histogram are interpolated within a bucket, as Prometheus' `histogram_quantile` does: the true value lies
-somewhere between that bucket's bounds. (Those of a list, in `engine.scoring`, are exact.)
+Percentiles of its histogram are interpolated within a bucket: the true value lies somewhere between that bucket's bounds.
 """
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass
-from itertools import takewhile
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from engine.percentiles import Buckets
+
 RANKS = (0.50, 0.95, 0.99)
-Buckets = tuple[tuple[float, float], ...]  # (upper bound in seconds, observations up to it), ascending, the last +Inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +66,3 @@ def read_metrics(text: str) -> Reading:
         recognizers=int(sums["cueline_recognizers"]),
         frame_latency=tuple(sorted(buckets.items())),
     )
-
-
-def bucket_percentile(buckets: Buckets, rank: float) -> float | None:
-    """The percentile of a histogram, in seconds, interpolated; None of nothing, and beyond the last bound that bound."""
-    wanted = rank * buckets[-1][1] if buckets else 0.0
-    if not wanted:
-        return None
-    lower = below = 0.0
-    for bound, count in takewhile(lambda bucket: math.isfinite(bucket[0]), buckets):
-        if count >= wanted:
-            return lower + (bound - lower) * (wanted - below) / (count - below)
-        lower, below = bound, count
-    return lower

@@ -8,10 +8,10 @@ from typing import Literal
 
 from engine.cgroup import processors
 from engine.demo.calls import PlayedCall, most_at_once, phrases_of, recording_of
-from engine.demo.figures import RANKS, Reading, bucket_percentile
+from engine.demo.figures import RANKS, Reading
 from engine.demo.scoring import Delivery, Score, score
 from engine.demo.sessions import Sessions
-from engine.scoring import percentile
+from engine.percentiles import bucket_percentile, percentile
 
 FRAMES_MISSING = "The dropped frames explain it: audio was missing, and places in it have moved."
 

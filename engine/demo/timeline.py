@@ -14,7 +14,7 @@ from engine.demo.calls import NS_PER_MS, PlayedCall, lanes, two_sided
 from engine.demo.scene import Scene, counted
 from engine.demo.scoring import FalseAlarm, Heard
 from engine.options import Channel
-from engine.scoring import percentile
+from engine.percentiles import percentile
 from engine.simulator.options import Said
 
 OVERDUE_MS = 3000  # then it is shown as missed

@@ -6,13 +6,14 @@ histogram; those from phrase to sink of the last minute. A series without anythi
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from math import ceil
+from math import inf
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.command_metrics import Outcome
+from engine.percentiles import bucket_percentile, percentile
 from engine.stats import LATENCY_BOUNDS_S, Cell
 
 SAMPLE_S = 2
@@ -92,21 +93,14 @@ class Latencies:
         while self._all and self._all[0][0] <= now_s - MINUTE_S:
             self._all.popleft()
         values = sorted(latency_ms for _, latency_ms in self._all)
-        return [values[ceil(share * len(values)) - 1] if values else None for share in wanted]
+        return [percentile(values, share) for share in wanted]
 
 
 def bucket_quantile_ms(counts: Sequence[float] | NDArray[np.float64], share: float) -> float | None:
-    """The same from a histogram's buckets (LATENCY_BOUNDS_S, then +Inf), in a straight line within a bucket."""
-    rank, below = share * sum(counts), 0.0
-    if not rank:
-        return None
-    lower_s = 0.0
-    for bound_s, count in zip(LATENCY_BOUNDS_S, counts, strict=False):
-        if count and below + count >= rank:
-            return round(1000 * (lower_s + (bound_s - lower_s) * float((rank - below) / count)), 2)
-        below += count
-        lower_s = bound_s
-    return 1000 * lower_s  # beyond the last bound; how far is not known
+    """The same of a histogram: observations by bucket (LATENCY_BOUNDS_S, then +Inf); beyond the last bound that bound."""
+    buckets = tuple(zip((*LATENCY_BOUNDS_S, inf), np.cumsum(counts).tolist(), strict=True))
+    seconds = bucket_percentile(buckets, share)
+    return None if seconds is None else round(1000 * seconds, 2)
 
 
 class Sampler:

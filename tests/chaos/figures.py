@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from engine.scoring import percentile
+from engine.percentiles import percentile
 from tests.chaos.accounting import HEARING_NS, NS_PER_MS, Account, Fate, Happenings, Injected, Phrase
 
 DEATHS = ("worker_kill", "worker_segv", "worker_abort")

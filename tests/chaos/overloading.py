@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.demo.sessions import Sessions
-from engine.scoring import percentile
+from engine.percentiles import percentile
 
 FRAME_P99_MS = 250.0
 SPOT_P95_MS = 500.0

@@ -7,7 +7,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from engine.scoring import percentile
+from engine.percentiles import percentile
 from tests.chaos.accounting import NS_PER_MS, Account, Fate, Happenings
 from tests.chaos.figures import Added, Costs, Row
 

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from engine.demo.figures import Reading, bucket_percentile, read_metrics
+from engine.demo.figures import Reading, read_metrics
 from engine.metrics import Metrics
+from engine.percentiles import bucket_percentile
 from engine.shard_metrics import ShardReading
 from engine.stats import CELL_COUNT, LATENCY_BOUNDS_S, Cell
 
