@@ -103,7 +103,7 @@ dashboards: $(READY) ## dashboards/*.json anew from the tables in tools/dashboar
 
 lock: $(READY) ## make requirements.lock anew from pyproject.toml
 	@$(BIN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-find-links \
-		--no-emit-options --extra otel --extra dev --output-file requirements.lock pyproject.toml
+		--no-emit-options --extra fleet --extra otel --extra dev --output-file requirements.lock pyproject.toml
 	@sed -i.old -E '/^atheris==[^ ]+ \\$$/s/ \\$$/ ; $(ATHERIS) \\/' requirements.lock && rm requirements.lock.old
 
 clean: ## remove what was set up and made
