@@ -175,9 +175,7 @@ def _not_let_go(call: Subscribed, faults: Sequence[Injected], went_on_ns: Mappin
         on_ms = call.at_ms(went_on_ns[fault.number])
         for index in _held(call, fault.at_ns):
             if call.sent[index][1] - on_ms > FENCE_MS:
-                yield Overlap(
-                    call.conversation_id, went_on_ns[fault.number], call.sent[index][1] - on_ms, fault
-                )
+                yield Overlap(call.conversation_id, went_on_ns[fault.number], call.sent[index][1] - on_ms, fault)
 
 
 def _latest(faults: Sequence[Injected], at_ns: int) -> Injected | None:

@@ -84,9 +84,7 @@ def _row(
 
     struck = [fault for fault in faults if mine(fault)]
     excuses = [
-        excuse(each, gaps.get(each.spoken.conversation_id, ()))
-        for each in found.of(Fate.NO_AUDIO)
-        if mine(each.blamed)
+        excuse(each, gaps.get(each.spoken.conversation_id, ())) for each in found.of(Fate.NO_AUDIO) if mine(each.blamed)
     ]
     return FleetRow(
         kind=kind,

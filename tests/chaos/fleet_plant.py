@@ -178,7 +178,11 @@ def subscribed_of(call: FleetCall, now_ns: int) -> Subscribed:
 
 @asynccontextmanager
 async def fleet_planted(
-    options: FleetOptions, environ: Mapping[str, str], hurry: asyncio.Event, folder: Path, nodes: tuple[str, ...] = NODES
+    options: FleetOptions,
+    environ: Mapping[str, str],
+    hurry: asyncio.Event,
+    folder: Path,
+    nodes: tuple[str, ...] = NODES,
 ) -> AsyncIterator[FleetPlant]:
     """Redis, simulator, receiver and nodes until the block is left. DemoError where one does not start."""
     mark = uuid4().hex
