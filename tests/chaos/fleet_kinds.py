@@ -83,7 +83,7 @@ async def _redis_flush(plant: FleetPlant, _node: str, _calls: frozenset[str]) ->
 
 async def _say(plant: FleetPlant, command: str) -> None:
     """A command for Redis, by the address that the nodes have."""
-    from redis.asyncio import Redis  # noqa: PLC0415 - an extra of the engine's
+    from redis.asyncio import Redis
 
     async with Redis.from_url(plant.stage.redis.url) as client:
         await client.execute_command(command)

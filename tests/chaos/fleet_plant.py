@@ -1,6 +1,6 @@
 """The fleet as the chaos needs it: the stage of the demo, each node behind a proxy of its own, a receiver that keeps every request.
 
-Who follows a call is asked of the nodes just before a fault strikes; everything else is the simulator's book.
+Who follows which call is read in the simulator's book: a node logs in to it by its own name.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ import aiohttp
 import psutil
 
 from engine.demo.calls import numbered
-from engine.demo.fleet_stage import FleetCall, FleetOptions, FleetStage
+from engine.demo.fleet_simulator import FleetCall
+from engine.demo.fleet_stage import FleetOptions, FleetStage
 from engine.errors import DemoError
 from tests.chaos.fleet_account import Subscribed
 from tests.chaos.receiver import Receiver
@@ -102,19 +103,25 @@ class FleetPlant:
             self.wrong.append(f"The node {name} drained and ended with exit code {code}.")
 
     async def calls_of(self, name: str) -> frozenset[str]:
-        """The calls that this node says it follows."""
-        return frozenset(await self.stage.followed(name) or {})
+        """The calls whose audio goes to this node, by the simulator's book."""
+        now_ns = time.monotonic_ns()
+        calls = await self.stage.simulator.calls()
+        return frozenset(
+            call.conversation_id
+            for call in calls
+            if any(each.client.endswith(f".{name}") for each in _fresh(call, now_ns))
+        )
 
     async def ready(self, name: str) -> bool:
         """Whether the node says that it takes calls, Redis and all; one that is full is as good."""
-        status, body = await self.stage.ask("GET", f"{self.stage.nodes[name].url}/readyz")
+        status, body = await self.stage.http.ask("GET", f"{self.stage.nodes[name].url}/readyz")
         conditions = body.get("conditions", body.get("checks", {})) if isinstance(body, dict) else {}
         return status == 200 or (bool(conditions) and conditions.get("fleet") is True)
 
     async def leader(self) -> str | None:
         """Who follows the notifications, by the nodes' own metrics."""
         for name in self.up:
-            status, body = await self.stage.ask("GET", f"{self.stage.nodes[name].url}/metrics")
+            status, body = await self.stage.http.ask("GET", f"{self.stage.nodes[name].url}/metrics")
             if status == 200 and isinstance(body, bytes) and b"\ncueline_fleet_leader 1.0" in body:
                 return name
         return None
@@ -123,7 +130,7 @@ class FleetPlant:
 
     async def offer_all(self) -> None:
         """Offer every call and wait until all are followed; DemoError where they are not."""
-        for conversation_id in self.stage.conversation_ids:
+        for conversation_id in self.stage.simulator.conversation_ids:
             status = await self.stage.offer(conversation_id)
             if status not in OFFERED:
                 raise DemoError(f"A node does not take an offer ({status}).")
@@ -135,12 +142,12 @@ class FleetPlant:
 
     async def calls(self) -> tuple[FleetCall, ...]:
         """As the simulator has them in its book, each with a name of its own."""
-        return numbered(await self.stage.calls())  # type: ignore[return-value]
+        return numbered(await self.stage.simulator.calls())  # type: ignore[return-value]
 
     async def quiet(self) -> bool:
         """Whether every call is heard by exactly one."""
         now_ns = time.monotonic_ns()
-        return all(len(_fresh(call, now_ns)) == 1 for call in await self.stage.calls())
+        return all(len(_fresh(call, now_ns)) == 1 for call in await self.stage.simulator.calls())
 
     async def well(self) -> bool:
         """Whether every call is heard by exactly one, and every node says that it is well."""
@@ -151,7 +158,7 @@ class FleetPlant:
         now_ns = time.monotonic_ns()
         return all(
             any(subscribed_of(call, now_ns).at_ns(each.from_ms) > since_ns for each in _fresh(call, now_ns))
-            for call in await self.stage.calls()
+            for call in await self.stage.simulator.calls()
             if call.conversation_id in conversation_ids
         )
 

@@ -71,7 +71,7 @@ class FleetRun:
     async def through(self, schedule: list[Planned]) -> None:
         """From the first lap to the last."""
         await self._plant.offer_all()
-        self._tell(f"{len(self._plant.stage.conversation_ids)} calls, no fault for {self._calm_s:.0f} s")
+        self._tell(f"{len(self._plant.stage.simulator.conversation_ids)} calls, no fault for {self._calm_s:.0f} s")
         await asyncio.sleep(self._calm_s)
         await self.look(time.monotonic_ns() - 3 * NS_PER_S)  # what was said just now may not have come yet
         assert self._log.found is not None

@@ -59,11 +59,12 @@ def fleet_sentences(found: Account, table: Sequence[FleetRow], calls: int, secon
     """What the table does not say."""
     heard = len(found.of(Fate.HEARD))
     inside, edge = sum(row.inside for row in table), sum(row.edge for row in table)
-    return [
+    sentence = (
         f"{calls} calls for {seconds:.0f} s: {len(found.phrases)} phrases spoken, {heard} delivered, {inside} spoken entirely in "
         f"a gap, {edge} cut by a gap's edge, {len(found.of(Fate.LOST))} lost, {len(found.duplicates)} duplicated; "
         f"{len(found.false)} commands for what nobody said."
-    ]
+    )
+    return [sentence]
 
 
 def fleet_document(

@@ -90,9 +90,9 @@ async def test_cut_it_breaks_every_connection_and_takes_none_until_it_is_restore
             await asyncio.open_connection(HOST, port)
         await proxy.restore()
         assert proxy.port == port
-        reader, writer = await asyncio.open_connection(HOST, port)
-        assert await said(reader, writer, b"again") == b"again"
-        writer.close()
+        other_reader, other = await asyncio.open_connection(HOST, port)
+        assert await said(other_reader, other, b"again") == b"again"
+        other.close()
 
 
 async def test_a_stalled_connection_can_be_cut():
