@@ -13,6 +13,7 @@ from tests.chaos.fleet_plant import FleetPlant
 PAST_LEASE_S = 2.5  # a node that was stopped or cut off goes on so long after its lease
 SHORT = 0.3  # of a lease: with a third between two renewals, a node's right holds through it
 WITHOUT_REDIS_S = 1.0
+AGAIN_S = 20.0  # beyond the lease, a killed node's calls are waited for
 
 Recovered = Callable[[], Awaitable[bool]]
 Inject = Callable[[FleetPlant, str, frozenset[str]], Awaitable[Recovered]]  # the node, and the calls it followed
@@ -36,8 +37,10 @@ class FleetKind:
 
 async def _kill(plant: FleetPlant, node: str, calls: frozenset[str]) -> Recovered:
     at_ns = await plant.stage.kill_node(node)
-    await plant.until(lambda: plant.followed_again(calls, at_ns), plant.lease_s + 20)
-    await plant.start(node)
+    try:
+        await plant.until(lambda: plant.followed_again(calls, at_ns), plant.lease_s + AGAIN_S)
+    finally:
+        await plant.start(node)
     return plant.well
 
 

@@ -19,6 +19,7 @@ from engine.demo.fleet_simulator import FleetCall
 from engine.demo.fleet_stage import FleetOptions, FleetStage
 from engine.errors import DemoError
 from tests.chaos.fleet_account import Subscribed
+from tests.chaos.plant import ChaosCall
 from tests.chaos.receiver import Receiver
 from tests.support.cutting_proxy import CuttingProxy, cutting_proxy
 from tests.support.engine import MARK
@@ -140,9 +141,10 @@ class FleetPlant:
         except TimeoutError:
             raise DemoError(f"Not every call is followed by one node after {TAKEN_S:.0f} s.") from None
 
-    async def calls(self) -> tuple[FleetCall, ...]:
+    async def calls(self) -> tuple[ChaosCall, ...]:
         """As the simulator has them in its book, each with a name of its own."""
-        return numbered(await self.stage.simulator.calls())  # type: ignore[return-value]
+        found = numbered(await self.stage.simulator.calls())
+        return tuple(ChaosCall.model_validate(call.model_dump()) for call in found)
 
     async def quiet(self) -> bool:
         """Whether every call is heard by exactly one."""
@@ -177,7 +179,7 @@ def _fresh(call: FleetCall, now_ns: int) -> list:
     return [each for each in call.sent if call.elapsed_ms(now_ns) - each.to_ms < FRESH_MS]
 
 
-def subscribed_of(call: FleetCall, now_ns: int) -> Subscribed:
+def subscribed_of(call: FleetCall | ChaosCall, now_ns: int) -> Subscribed:
     """The call as its account needs it."""
     sent = tuple((each.from_ms, each.to_ms) for each in call.sent)
     return Subscribed(call.conversation_id, call.started_ns or now_ns, sent, call.elapsed_ms(now_ns))

@@ -144,7 +144,7 @@ class FleetRun:
         faults = tuple(log.faults)
         gaps = gaps_by_call(subscribed, faults)
         known = Happenings(
-            spoken=[each for call in calls for each in spoken_in(call, now_ns)],  # type: ignore[arg-type]
+            spoken=[each for call in calls for each in spoken_in(call, now_ns)],
             receipts=tuple(plant.receiver.receipts),
             faults=faults,
             gaps=gaps,

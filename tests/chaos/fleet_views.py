@@ -13,17 +13,17 @@ from tests.chaos.fleet_account import Moves
 from tests.chaos.fleet_figures import FleetRow
 
 COLUMNS = (
-    "injected",
+    "struck",
     "lost",
-    "duplicated",
+    "twice",
     "in the\ngap",
     "at its\nedge",
-    "redelivered",
-    "followed again\np50 s",
+    "sent\nagain",
+    "followed\nagain p50 s",
     "\nmax s",
-    "longest break\nms",
-    "heard by two\ns",
-    "recovered in\nmax s",
+    "break\nmax ms",
+    "by two\nmax s",
+    "recovered\nmax s",
 )
 
 
