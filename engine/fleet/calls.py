@@ -69,6 +69,8 @@ class Call:
     since_s: float  # boot time of its last change of phase
     shared_until_s: float = 0.0  # boot time until which another node may hear it, too
     lost_at: int = 0  # answers in a row by which Redis does not know it
+    leaving: bool = False  # it was told to leave
+    asked_over: bool = False  # Redis is being told that we hear it
 
     @property
     def conversation_id(self) -> str:
@@ -159,12 +161,13 @@ class Calls:
         return [
             (call, "handed_over" if call.phase == "lingering" else "fenced")
             for call in self.live.values()
-            if not call.right.holds(now)
+            if not call.leaving and not call.right.holds(now)
         ]
 
     def next_s(self, now: Tick) -> float:
         """Seconds to the next horizon."""
-        return min((call.right.until_s for call in self.live.values()), default=now.boot_s + self.lease_s) - now.boot_s
+        horizons = (call.right.until_s for call in self.live.values() if not call.leaving)
+        return min(horizons, default=now.boot_s + self.lease_s) - now.boot_s
 
     def count(self, *phases: Phase) -> int:
         """How many are in these phases."""
