@@ -22,18 +22,21 @@ LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"cli"}),
     frozenset({"evaluate"}),
     frozenset({"supervisor", "listen", "doctor", "demo", "top"}),
-    frozenset({"heard", "model_views", "commands_cli"}),
+    frozenset({"heard", "model_views", "commands_cli", "discovery", "fleet"}),
     frozenset({"config", "intake", "shards", "commands", "admin", "live", "model_store", "simulator", "live_client"}),
     frozenset({"metrics", "model_manifest", "model_fetch", "model_archive"}),
     frozenset({"speech", "genesys"}),
-    frozenset({"audio", "packets", "logs", "cgroup", "state_file", "open_files", "addresses", "tls", "notify"}),
+    frozenset(
+        {"audio", "packets", "logs", "cgroup", "state_file", "open_files", "addresses", "tls", "notify", "redis_client"}
+    ),
     frozenset({"options", "stats", "errors", "scoring", "retry_after", "__init__"}),
 )
 PARTS = {  # modules that belong to another's part
     "config_faults": "config", "config_layers": "config", "config_rules": "config", "config_audiohook": "config",
+    "config_fleet": "config",
     "doctor_views": "doctor", "doctor_checks": "doctor", "doctor_audiohook": "doctor", "doctor_machine": "doctor",
     "doctor_platform": "doctor", "doctor_effects": "doctor", "doctor_running": "doctor", "shard_metrics": "metrics",
-    "audiohook_metrics": "metrics", "command_metrics": "metrics", "reports": "supervisor",
+    "audiohook_metrics": "metrics", "command_metrics": "metrics", "fleet_metrics": "metrics", "fleet_wiring": "supervisor", "reports": "supervisor",
     "stopping": "supervisor", "standing": "supervisor", "live_view": "supervisor",
     "listen_cli": "listen", "listen_views": "listen", "timeline": "listen", "timeline_labels": "listen", "demo_cli": "demo",
     "percentiles": "scoring", "watch_cli": "demo", "top_cli": "top",
@@ -56,6 +59,7 @@ HOMES = {  # a third-party library's import sites
         "shard_metrics.py",
         "audiohook_metrics.py",
         "command_metrics.py",
+        "fleet_metrics.py",
         "demo/figures.py",
     },  # the demo reads what the engine exposes
     "sqlite3": {"state_file.py", "state_connection.py"},
@@ -71,6 +75,7 @@ HOMES = {  # a third-party library's import sites
     "soundfile": {"intake/wav_reader.py"},
     "soxr": {"intake/wav_reader.py"},
     "opentelemetry": {"commands/traces.py"},
+    "redis": {"redis_client.py"},
     "matplotlib": {"timeline.py", "det.py"},
 }
 WORLDLY = {
@@ -203,6 +208,7 @@ def test_the_supervisors_process_holds_neither_decoder_nor_sdk():
             "matplotlib",
             "typer",
             "opentelemetry",
+            "redis",
         }
         == set()
     )
