@@ -19,7 +19,7 @@ from engine.demo.interrupts import Interrupts
 from tests.chaos.fleet_figures import fleet_rows, problems
 from tests.chaos.fleet_kinds import KINDS
 from tests.chaos.fleet_run import FleetChaosOptions, Found, Log, fleet_chaos
-from tests.chaos.fleet_views import fleet_document, fleet_sentences, fleet_table
+from tests.chaos.fleet_views import fleet_course, fleet_document, fleet_sentences, fleet_table
 from tests.chaos.schedule import Planned
 
 NOT_AS_IT_SHOULD, INTERRUPTED = 1, 128
@@ -115,6 +115,7 @@ def _show(log: Log, found: Found, options: FleetChaosOptions, seed: int, report:
         console.print(line, highlight=False, soft_wrap=True, style="bold red" if wrong else "bold green")
     if report:
         whole = fleet_document(found.known, found.account, found.moves, table, wrong, seed, options.lease_s)
+        whole |= fleet_course(log.book, log.said, log.begun_ns)
         report.write_bytes(orjson.dumps(whole, option=orjson.OPT_INDENT_2, default=sorted) + b"\n")
     return NOT_AS_IT_SHOULD if wrong else 0
 

@@ -17,6 +17,7 @@ import psutil
 from engine.demo.calls import numbered
 from engine.demo.fleet_simulator import FleetCall
 from engine.demo.fleet_stage import FleetOptions, FleetStage
+from engine.demo.processes import Event
 from engine.errors import DemoError
 from tests.chaos.fleet_account import Subscribed
 from tests.chaos.plant import ChaosCall
@@ -64,6 +65,8 @@ class FleetPlant:
         self.wrong: list[str] = []  # what was not as it has to be, in sentences
         self.went_on_ns: dict[int, int] = {}  # by a fault's number: when a stopped node went on
         self.striking = 0  # the number of the fault that strikes now
+        self.said: list[tuple[int, str, Event]] = []  # every line of the nodes' logs: when, who, what
+        stage.on_event = lambda name, event: self.said.append((time.monotonic_ns(), name, event))
         self._stack = stack
         self._lives: dict[str, int] = {}
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from engine.demo.fleet_stage import FleetOptions
+from engine.demo.processes import Event
 from engine.errors import DemoError
 from tests.chaos.accounting import NS_PER_MS, Account, Fate, Gap, Happenings, Injected, account
 from tests.chaos.fleet_account import Moves, gaps_by_call, moves
 from tests.chaos.fleet_figures import FleetCourse
 from tests.chaos.fleet_kinds import KINDS, FleetKind
 from tests.chaos.fleet_plant import FleetPlant, fleet_planted, subscribed_of
-from tests.chaos.plant import quotable_speech
+from tests.chaos.plant import ChaosCall, quotable_speech
 from tests.chaos.run import LAST_S, spoken_in
 from tests.chaos.schedule import Planned
 from tests.support.engine import alive, shared_memory
@@ -47,6 +48,8 @@ class Log:
     left_behind: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     unreadable: int = 0
+    book: list[ChaosCall] = field(default_factory=list)
+    said: list[tuple[int, str, Event]] = field(default_factory=list)  # the nodes' logs
     begun_ns: int = field(default_factory=time.monotonic_ns)
 
     @property
@@ -154,6 +157,7 @@ class FleetRun:
         )
         log.found = Found(known, account(known), moves(subscribed, faults, plant.went_on_ns), gaps)
         log.unreadable = plant.receiver.unreadable
+        log.book, log.said = list(calls), plant.said
 
 
 @dataclass(frozen=True, slots=True)

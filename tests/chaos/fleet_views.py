@@ -7,10 +7,13 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from engine.demo.processes import Event
 from engine.percentiles import percentile
+from engine.simulator.call import Sent
 from tests.chaos.accounting import NS_PER_MS, Account, Fate, Happenings
 from tests.chaos.fleet_account import Moves
 from tests.chaos.fleet_figures import FleetRow
+from tests.chaos.plant import ChaosCall
 
 COLUMNS = (
     "struck",
@@ -98,4 +101,24 @@ def fleet_document(
         ],
         "duplicates": [asdict(each.receipt) | {"why": each.why} for each in found.duplicates],
         "injected": [asdict(fault) for fault in known.faults],
+    }
+
+
+def fleet_course(book: Sequence[ChaosCall], said: Sequence[tuple[int, str, Event]], begun_ns: int) -> dict[str, Any]:
+    """Who got which call when, and the nodes' logs; in seconds since the run began."""
+
+    def since_s(at_ns: float) -> float:
+        return round((at_ns - begun_ns) / NS_PER_MS / 1000, 3)
+
+    def stretch(call: ChaosCall, each: Sent) -> dict[str, Any]:
+        begun = call.started_ns or 0
+        return {
+            "node": each.client.rpartition(".")[2],
+            "from_s": since_s(begun + each.from_ms * NS_PER_MS),
+            "to_s": since_s(begun + each.to_ms * NS_PER_MS),
+        }
+
+    return {
+        "followed": {call.conversation_id: [stretch(call, each) for each in call.sent] for call in book},
+        "log": [{"at_s": since_s(at_ns), "node": node, **event} for at_ns, node, event in said],
     }
