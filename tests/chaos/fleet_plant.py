@@ -199,10 +199,10 @@ async def fleet_planted(
     """Redis, simulator, receiver and nodes until the block is left. DemoError where one does not start."""
     mark = uuid4().hex
     (folder / "cueline.toml").write_text(CONFIG)
-    async with AsyncExitStack() as stack:
+    async with AsyncExitStack() as proxies, AsyncExitStack() as stack:  # nodes end before their way to Redis does
         stage = FleetStage(options, {**environ, MARK: mark}, Silent(), hurry, folder)
         receiver = stage.receiver = Receiver()  # type: ignore[assignment]
         await stage.start(stack)
-        plant = FleetPlant(stage, stack, receiver, mark)
+        plant = FleetPlant(stage, proxies, receiver, mark)
         await asyncio.gather(*(plant.start(name) for name in nodes))
         yield plant
