@@ -22,6 +22,8 @@ from engine.commands.outbox_rows import TABLES
 from engine.commands.rules import Rules
 from engine.commands.sinks import open_sinks
 from engine.commands.traces import open_traces
+from engine.discovery.alone import LeadsAlone, OffersAlone
+from engine.discovery.follower import Follower
 from engine.genesys.platform import PlatformClient
 from engine.intake.audiohook_server import AudioHookServer
 from engine.intake.conversation import Conversation, ConversationInfo, EndReason
@@ -164,6 +166,10 @@ class Supervisor:
             model_load_ms=prepared.load_ms,
         )
         self._conversations.begin_with(known, self._options.genesys.conversation_ids)
+        if self._options.discovery.configured:
+            offers, leadership = OffersAlone(self._conversations), LeadsAlone()
+            follower = Follower(self._options.discovery, self._platform, offers, leadership, self._metrics)
+            stack.callback(self._loop.create_task(follower.run(), name="notifications").cancel)
         noting = self._loop.create_task(self._followed.keep_noting(lambda: self._conversations.followed))
         stack.callback(noting.cancel)
 
