@@ -1,9 +1,9 @@
-"""How long to wait after failures in a row: 1 s, doubling to a minute, with jitter, and never less than the platform asked for."""
+"""How long to wait after failures in a row: 1 s, doubling to half a minute, with jitter, and never less than the platform asked for."""
 
 import random
 
 FIRST_S = 1.0
-LONGEST_S = 60.0
+LONGEST_S = 30.0
 ASKED_MAX_S = 600.0
 JITTER = 0.25
 
