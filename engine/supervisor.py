@@ -35,6 +35,7 @@ from engine.intake.registry import Conversations
 from engine.intake.retry_budget import RetryBudget
 from engine.live_view import LiveView
 from engine.metrics import Metrics
+from engine.notifications import following
 from engine.notify import Notifier, status_line
 from engine.open_files import raise_limit
 from engine.options import EngineOptions
@@ -178,6 +179,10 @@ class Supervisor:
             await stack.enter_async_context(self._fleet.running(self._followed, known, static))
         else:
             begin_with(self._conversations, known, static)
+        if self._options.discovery.configured:
+            await stack.enter_async_context(
+                following(self._options, self._conversations, self._platform, self._metrics, self._fleet)
+            )
         noting = self._loop.create_task(self._followed.keep_noting(lambda: self._conversations.followed))
         stack.callback(noting.cancel)
 
