@@ -45,6 +45,8 @@ PURE = (
     "engine/genesys/audiohook/signature.py",
     "engine/genesys/audiohook/states.py",
     "engine/genesys/audiohook/transcripts.py",
+    "engine/fleet/clock.py",
+    "engine/fleet/rows.py",
     "engine/genesys/checks.py",
     "engine/genesys/realtime.py",
     "engine/genesys/realtime_messages.py",
