@@ -47,6 +47,8 @@ PURE = (
     "engine/genesys/audiohook/states.py",
     "engine/genesys/audiohook/transcripts.py",
     "engine/genesys/call_book.py",
+    "engine/fleet/clock.py",
+    "engine/fleet/rows.py",
     "engine/genesys/checks.py",
     "engine/genesys/notifications.py",
     "engine/genesys/realtime.py",
