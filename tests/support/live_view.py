@@ -16,6 +16,7 @@ from engine.admin.server import AdminParts, AdminServer
 from engine.metrics import Metrics
 from engine.options import AdminOptions
 from tests.support.admin import Registry
+from tests.support.fleet_view import MadeUpFleet
 
 RULES = (
     {"name": "transfer-me", "phrases": ["transfer me", "let me speak to a human"], "sinks": ["crm", "transfer"]},
@@ -40,6 +41,7 @@ class MadeUp:
     phrases_told: int = 9
     at: float = field(default_factory=time.time)
     events: EventStream = field(default_factory=lambda: EventStream(kept=0))
+    fleet: MadeUpFleet | None = None
 
     def __post_init__(self) -> None:
         self.engine = {
@@ -112,6 +114,7 @@ class MadeUp:
         """All of it, now."""
         return self._now() | {
             "version": "0.1.0", "started_at": self.at - 9200, "tick_s": 1.0, "shows_text": self.texts, "rules": list(RULES),
+            "fleet": self.fleet.name if self.fleet else None,
             "calls": self.calls, "ended": self.ended, "phrases": self.phrases, "history": self.history(),
         }  # fmt: skip
 
@@ -158,9 +161,8 @@ class MadeUp:
 async def shown(view: MadeUp, port: int = 0, **settings: object) -> AsyncIterator[AdminServer]:
     """A server that shows the view; `settings` are AdminOptions'."""
     metrics = Metrics()
-    parts = AdminParts(
-        Registry(), lambda: view.engine["conditions"], metrics, EventStream(), live=Live(view, view.events)
-    )
+    live, fleet = Live(view, view.events), view.fleet.look if view.fleet else None
+    parts = AdminParts(Registry(), lambda: view.engine["conditions"], metrics, EventStream(), live, fleet)
     server = AdminServer(AdminOptions(port=port, **settings), parts)
     await server.start()
     try:
