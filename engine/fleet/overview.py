@@ -4,73 +4,23 @@ Made of what the store has read, in one step, by Redis' own clock. A node's row 
 its process may be of another version, so what a row lacks, or says in another shape, is null. Pure.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import orjson
+
+from engine.fleet.rows import FleetView, NodeView
 
 State = Literal["ready", "full", "draining", "fenced", "silent"]
 STATES: tuple[State, ...] = ("ready", "full", "draining", "fenced", "silent")
 WAITS_LONG_S = 30.0  # the alert CuelineFleetOffersWait says the same
+FULL_SHARE = 0.8  # of Redis' memory
 Row = dict[str, Any]
 
 
-class Node(Protocol):
-    """What the store knows of a node."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102 - the name says it
-
-    @property
-    def consumer(self) -> str: ...  # noqa: D102
-
-    @property
-    def status(self) -> bytes: ...  # noqa: D102 - JSON, as the node wrote it
-
-    @property
-    def age_s(self) -> float: ...  # noqa: D102 - since it was last heard of
-
-    @property
-    def pending(self) -> int: ...  # noqa: D102 - offers that are its own now
-
-
-class View(Protocol):
-    """What the store has read."""
-
-    @property
-    def nodes(self) -> Sequence[Node]: ...  # noqa: D102
-
-    @property
-    def leader(self) -> str | None: ...  # noqa: D102 - a consumer
-
-    @property
-    def epoch(self) -> int: ...  # noqa: D102
-
-    @property
-    def waiting(self) -> int: ...  # noqa: D102
-
-    @property
-    def oldest_s(self) -> float | None: ...  # noqa: D102
-
-    @property
-    def calls(self) -> int: ...  # noqa: D102
-
-    @property
-    def quarantined(self) -> int: ...  # noqa: D102
-
-    @property
-    def redis_s(self) -> float: ...  # noqa: D102
-
-    @property
-    def redis_version(self) -> str: ...  # noqa: D102
-
-    @property
-    def redis_memory_bytes(self) -> int: ...  # noqa: D102
-
-
-def overview(view: View, name: str, lease_s: float) -> Row:
+def overview(view: FleetView, name: str, lease_s: float) -> Row:
     """FLEET of docs/fleet.md."""
-    nodes = sorted((_node(node, view.leader, lease_s) for node in view.nodes), key=lambda node: _order(node))
+    nodes = sorted((_node(node, view.leader, lease_s) for node in view.nodes), key=_order)
     fleet: Row = {
         "at": round(view.redis_s, 3),
         "name": name,
@@ -79,10 +29,15 @@ def overview(view: View, name: str, lease_s: float) -> Row:
         "room": sum(node["room"] or 0 for node in nodes if node["state"] == "ready"),
         "waiting": view.waiting,
         "oldest_s": None if view.oldest_s is None else round(view.oldest_s, 1),
+        "handovers": view.handovers,
         "quarantined": view.quarantined,
         "leader": next((node["node"] for node in nodes if node["leads"]), None),
         "epoch": view.epoch,
-        "redis": {"version": view.redis_version, "memory_mb": round(view.redis_memory_bytes / 1e6, 1)},
+        "redis": {
+            "version": view.redis_version,
+            "memory_mb": round(view.redis_memory_bytes / 1e6, 1),
+            "memory_limit_mb": round(view.redis_memory_limit_bytes / 1e6, 1) or None,
+        },
         "nodes": nodes,
     }
     return fleet | {"summary": summary(fleet), "concerns": concerns(fleet)}
@@ -92,7 +47,7 @@ def _order(node: Row) -> tuple[str, str]:
     return (node["node"], node["consumer"])
 
 
-def _node(node: Node, leader: str | None, lease_s: float) -> Row:
+def _node(node: NodeView, leader: str | None, lease_s: float) -> Row:
     """NODE."""
     said = _said(node.status)
     state = said.get("state")
@@ -106,7 +61,7 @@ def _node(node: Node, leader: str | None, lease_s: float) -> Row:
         "heard_s": round(node.age_s, 1),
         "pending": node.pending,
         "version": _text(said.get("version")),
-        "since": _number(said.get("since")),
+        "since": node.since_s or None,
         "calls": _number(said.get("calls")),
         "audiohook": _number(said.get("audiohook")),
         "max_calls": _number(said.get("max_calls")),
@@ -153,7 +108,7 @@ def _waiting(fleet: Row) -> str:
 
 def concerns(fleet: Row) -> list[Row]:
     """What is not as it should be, the worst first: `level` ("bad" or "warn") and `text`."""
-    found = [_bad(text) for node in fleet["nodes"] if (text := _node_trouble(node))]
+    found = [trouble for node in fleet["nodes"] if (trouble := _node_trouble(node))]
     if not any(node["state"] != "silent" for node in fleet["nodes"]) and (fleet["waiting"] or fleet["nodes"]):
         found.append(_bad("No node is alive: nobody is heard."))
     if (fleet["oldest_s"] or 0) > WAITS_LONG_S:
@@ -163,14 +118,23 @@ def concerns(fleet: Row) -> list[Row]:
         one = fleet["quarantined"] == 1
         what = _counted(fleet["quarantined"], "call")
         found.append(_warn(f"{what} {'is' if one else 'are'} quarantined: workers died of {'it' if one else 'them'}."))
+    memory, limit = fleet["redis"]["memory_mb"], fleet["redis"]["memory_limit_mb"]
+    if limit and memory > FULL_SHARE * limit:
+        found.append(
+            _warn(f"Redis has used {memory / limit:.0%} of its memory ({limit:g} MB): full, it takes no offers.")
+        )
     return found
 
 
-def _node_trouble(node: Row) -> str | None:
+def _node_trouble(node: Row) -> Row | None:
+    name = f"Node {node['node']}"
     if node["state"] == "silent":
-        return f"Node {node['node']} has not been heard of for {node['heard_s']:.0f} s: others take its calls."
+        said = f"{name} has not been heard of for {node['heard_s']:.0f} s"
+        if node["pending"]:
+            return _bad(f"{said}: others take its {_counted(node['pending'], 'call')}.")
+        return _warn(f"{said}; it has no calls any more.")
     if node["state"] == "fenced":
-        return f"Node {node['node']} has fenced itself: it could not reach Redis in time, others have its calls."
+        return _bad(f"{name} has fenced itself: it could not reach Redis in time, others have its calls.")
     return None
 
 

@@ -44,7 +44,7 @@ async def test_nodes_leader_and_what_waits(open_page: Open) -> None:
         await expect(page.locator(".nodes .standing")).to_have_text(["full", "silent, leads", "ready"])
         await expect(page.locator(".nodes li b")).to_have_text(["a", "b", "d"])
         assert await page.locator("#fleet-concerns li").all_inner_texts() == [
-            "Node b has not been heard of for 14 s: others take its calls.",
+            "Node b has not been heard of for 14 s: others take its 8 calls.",
             "A call has waited for a node for 32 s although there is room.",
         ]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from engine.fleet.overview import overview
-from tests.support.fleet_view import USUAL, SeenFleet, SeenNode, node
+from engine.fleet.rows import NodeView
+from tests.support.fleet_view import NOBODY, USUAL, node
 
 DOCUMENT = Path(__file__).parents[2] / "docs/fleet.md"
 
@@ -23,7 +24,7 @@ def texts(fleet):
 def test_the_whole():
     fleet = told()
     assert (fleet["calls"], fleet["room"], fleet["waiting"], fleet["leader"], fleet["epoch"]) == (18, 6, 0, "b", 7)
-    assert fleet["redis"] == {"version": "7.0.15", "memory_mb": 12.3}
+    assert fleet["redis"] == {"version": "7.0.15", "memory_mb": 12.3, "memory_limit_mb": None}
     assert fleet["summary"] == "3 nodes follow 18 calls, room for 6 more; nothing waits."
     assert fleet["concerns"] == []
 
@@ -46,7 +47,7 @@ def test_what_is_wrong_is_said():
     nodes = (node("a", 8), node("b", 2, age_s=11), node("c", 0, state="fenced", room=0))
     fleet = told(nodes=nodes, waiting=4, oldest_s=31.0, quarantined=2)
     assert texts(fleet) == [
-        ("bad", "Node b has not been heard of for 11 s: others take its calls."),
+        ("bad", "Node b has not been heard of for 11 s: others take its 2 calls."),
         ("bad", "Node c has fenced itself: it could not reach Redis in time, others have its calls."),
         ("warn", "A call has waited for a node for 31 s: no node has room."),
         ("warn", "2 calls are quarantined: workers died of them."),
@@ -61,31 +62,50 @@ def test_room_of_a_node_that_takes_none_is_no_room():
 
 def test_no_node_alive():
     assert ("bad", "No node is alive: nobody is heard.") in texts(told(nodes=(node("a", age_s=20),)))
-    assert texts(told(nodes=(), waiting=1)) == [("bad", "No node is alive: nobody is heard.")]
+    assert texts(told(nodes=(), waiting=1, oldest_s=1.0)) == [("bad", "No node is alive: nobody is heard.")]
     assert texts(told(nodes=())) == []
 
 
-@pytest.mark.parametrize("status", [b"", b"\xff", b"[1]", b'{"calls": "many", "room": true, "state": "asleep", "admin": 7}'])
+@pytest.mark.parametrize(
+    "status", [b"", b"\xff", b"[1]", b'{"calls": "many", "room": true, "state": "asleep", "admin": 7}']
+)
 def test_a_row_that_can_not_be_read_is_null(status):
-    (row,) = told(nodes=(SeenNode("a", "a-1", status, 0.1, 3),))["nodes"]
+    (row,) = told(nodes=(NodeView("a-1", "a", 0.0, status, 0.1, 3),))["nodes"]
     assert (row["node"], row["pending"], row["heard_s"]) == ("a", 3, 0.1)
     assert [row[name] for name in ("calls", "room", "state", "admin", "utilization")] == [None] * 5
 
 
 def test_two_lives_of_one_name_stand_side_by_side():
-    before = SeenNode("a", "a-zzzzzz", node("a").status, 12.0, 6)
+    before = replace(node("a", age_s=12.0), consumer="a-zzzzzz", pending=0)
     rows = told(nodes=(before, node("b"), node("a", 0)), leader="a-zzzzzz")["nodes"]
     assert [(row["consumer"], row["state"]) for row in rows] == [
         ("a-0a1b2c", "ready"), ("a-zzzzzz", "silent"), ("b-0a1b2c", "ready"),
     ]  # fmt: skip
 
 
+def test_a_node_that_is_gone_and_has_nothing_left():
+    gone = replace(node("a", age_s=12), pending=0)
+    assert texts(told(nodes=(gone, node("b")))) == [
+        ("warn", "Node a has not been heard of for 12 s; it has no calls any more.")
+    ]
+
+
+@pytest.mark.parametrize(("used", "told_of"), [(80_000_000, False), (80_100_000, True)])
+def test_redis_memory(used, told_of):
+    found = texts(told(redis_memory_bytes=used, redis_memory_limit_bytes=100_000_000))
+    assert found == (
+        [("warn", "Redis has used 80% of its memory (100 MB): full, it takes no offers.")] if told_of else []
+    )
+
+
 def test_an_empty_fleet():
-    assert overview(SeenFleet(), "default", 10.0)["leader"] is None
+    assert overview(NOBODY, "default", 10.0)["leader"] is None
 
 
 @pytest.mark.parametrize("shape", ["FLEET", "NODE"])
 def test_the_shapes_are_as_documented(shape):
-    (table,) = (part for part in re.split(r"^##+ ", DOCUMENT.read_text(), flags=re.MULTILINE) if part.startswith(f"{shape}\n"))
+    (table,) = (
+        part for part in re.split(r"^##+ ", DOCUMENT.read_text(), flags=re.MULTILINE) if part.startswith(f"{shape}\n")
+    )
     named = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
     assert named == set(told() if shape == "FLEET" else told()["nodes"][0])

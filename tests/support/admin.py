@@ -65,7 +65,11 @@ class Admin:
 
 @contextlib.asynccontextmanager
 async def running(
-    limits: Limits = USUAL, ssl: bool | SSLContext = True, live: Live | None = None, fleet: Look | None = None, **settings: object
+    limits: Limits = USUAL,
+    ssl: bool | SSLContext = True,
+    live: Live | None = None,
+    fleet: Look | None = None,
+    **settings: object,
 ) -> AsyncIterator[Admin]:
     """`settings` are AdminOptions'; `ssl` is what the client trusts."""
     registry, metrics = Registry(), Metrics()

@@ -8,45 +8,34 @@ import orjson
 
 from engine.errors import FleetError
 from engine.fleet.overview import overview
+from engine.fleet.rows import FleetView, NodeView
+
+NOBODY = FleetView(
+    redis_s=1_700_000_000.0,
+    redis_version="7.0.15",
+    redis_memory_bytes=12_345_678,
+    redis_memory_limit_bytes=0,
+    nodes=(),
+    leader=None,
+    epoch=0,
+    waiting=0,
+    oldest_s=None,
+    calls=0,
+    handovers=0,
+    quarantined=0,
+)
 
 
-@dataclass(frozen=True)
-class SeenNode:
-    """As engine.fleet.store has it."""
-
-    name: str
-    consumer: str
-    status: bytes
-    age_s: float
-    pending: int
-
-
-@dataclass(frozen=True)
-class SeenFleet:
-    """As engine.fleet.store has it."""
-
-    nodes: tuple[SeenNode, ...] = ()
-    leader: str | None = None
-    epoch: int = 0
-    waiting: int = 0
-    oldest_s: float | None = None
-    calls: int = 0
-    quarantined: int = 0
-    redis_s: float = 1_700_000_000.0
-    redis_version: str = "7.0.15"
-    redis_memory_bytes: int = 12_345_678
-
-
-def node(name: str, calls: int = 6, age_s: float = 0.4, **said: Any) -> SeenNode:
+def node(name: str, calls: int = 6, age_s: float = 0.4, **said: Any) -> NodeView:
     """A node with room for eight calls; `said` replaces parts of its own row."""
     row = {
-        "node": name, "version": "0.1.0", "since": 1_699_990_000.0, "calls": calls, "audiohook": 0, "max_calls": 8, "room": 8 - calls,
+        "node": name, "version": "0.1.0", "calls": calls, "audiohook": 0, "max_calls": 8, "room": 8 - calls,
         "utilization": 0.05 * calls, "lag_s": 0.012, "state": "ready" if calls < 8 else "full", "admin": f"http://{name}:8080",
     }  # fmt: skip
-    return SeenNode(name, f"{name}-0a1b2c", orjson.dumps(row | said), age_s, calls)
+    return NodeView(f"{name}-0a1b2c", name, 1_699_990_000.0, orjson.dumps(row | said), age_s, calls)
 
 
-USUAL = SeenFleet((node("a"), node("b", 8), node("c", 4)), "b-0a1b2c", 7, calls=18)
+USUAL = replace(NOBODY, nodes=(node("a"), node("b", 8), node("c", 4)), leader="b-0a1b2c", epoch=7, calls=18)
 
 
 @dataclass
@@ -54,7 +43,7 @@ class MadeUpFleet:
     """Behind `GET /v1/fleet`: `seen` may be changed at will; `fault` is raised instead where it is set."""
 
     name: str = "default"
-    seen: SeenFleet = USUAL
+    seen: FleetView = USUAL
     fault: FleetError | None = None
     asked: list[float] = field(default_factory=list)
 
