@@ -1,4 +1,4 @@
-"""What the doctor looks at of a fleet's Redis, and of those that sinks write to: reached, new enough, a primary, and does it forget?
+"""What the doctor looks at of a fleet's Redis, and of those that sinks write to: reached, new enough, a primary, forgetful.
 
 Nothing is changed: PING, TIME, INFO and COMMAND INFO are all that is asked. What it may not ask it says nothing of.
 """

@@ -9,13 +9,12 @@ import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
 from engine import commands_views, config, fleet_views
@@ -110,13 +109,16 @@ async def _lines(look: Look, *, json: bool) -> None:
 
 async def _live(look: Look) -> None:
     """The same place of the screen, drawn anew; while Redis is away the last picture stays, and says how old it is."""
-    console, told, at = Console(), None, None
-    with Live(console=console, screen=True, auto_refresh=False) as screen, suppress(asyncio.CancelledError):
+    console = Console()
+    told: dict[str, Any] | None = None
+    at = 0.0  # wall clock
+    with Live(console=console, screen=True, auto_refresh=False) as screen:
         while True:
+            parts: list[RenderableType] = []
             try:
-                told, at, parts = await look(), time.time(), []
+                told, at = await look(), time.time()
             except FleetError as error:
-                parts = [fleet_views.lost(str(error), at)]
+                parts = [fleet_views.lost(str(error), at if told else None)]
             parts += [fleet_views.picture(told, console.width)] if told else []
             screen.update(Group(*parts), refresh=True)
             await asyncio.sleep(EVERY_S)

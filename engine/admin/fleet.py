@@ -21,9 +21,9 @@ Look = Callable[[], Awaitable[dict[str, Any]]]  # FLEET, now; FleetError where i
 
 
 class FleetApi:
-    """The handler. `look` is None where there is no fleet."""
+    """The handler. `look` tells None where there is no fleet, or none yet."""
 
-    def __init__(self, look: Look | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, look: Callable[[], Look | None], clock: Callable[[], float] = time.monotonic) -> None:
         self._look = look
         self._clock = clock
         self._turn = asyncio.Lock()
@@ -34,11 +34,12 @@ class FleetApi:
         app.router.add_get("/v1/fleet", self._show)
 
     async def _show(self, _request: web.Request) -> web.Response:
-        if self._look is None:
+        look = self._look()
+        if look is None:
             return problem(404, NO_FLEET)
         try:
             async with asyncio.timeout(LIMIT_S), self._turn:
-                return json_response(await self._fresh(self._look), headers={"Cache-Control": "no-store"})
+                return json_response(await self._fresh(look), headers={"Cache-Control": "no-store"})
         except FleetError as error:
             return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)}, reason=error.kind)
         except TimeoutError:

@@ -52,9 +52,9 @@ class RedisStream:
 
 
 def remembered_under(stream: str) -> str:
-    """What the keys of remembered commands begin with. In a cluster they lie where the stream does (hash tags),
+    """What the keys of remembered commands begin with.
 
-    unless the stream's name has a brace that makes no tag.
+    In a cluster they lie where the stream does (hash tags), unless its name has a brace that makes no tag.
     """
     tag = stream.partition("{")[2].partition("}")
     tagged = bool(tag[0] and tag[1])

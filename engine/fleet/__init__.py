@@ -1,0 +1,1 @@
+"""Many engines that share calls over one Redis."""

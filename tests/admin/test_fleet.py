@@ -18,7 +18,7 @@ class Asking:
     def __init__(self, look) -> None:
         self.now_s = 0.0
         self.app = web.Application()
-        FleetApi(look, lambda: self.now_s).add_to(self.app)
+        FleetApi(lambda: look, lambda: self.now_s).add_to(self.app)
         self.runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=0.5)
 
     async def __aenter__(self):

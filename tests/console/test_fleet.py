@@ -49,6 +49,15 @@ async def test_nodes_leader_and_what_waits(open_page: Open) -> None:
         ]
 
 
+async def test_a_node_that_has_begun_alone_shows_none(open_page: Open) -> None:
+    fleet = MadeUpFleet()
+    async with shown(MadeUp(1, fleet=fleet)) as server:
+        page = await open_page(server.url)
+        await expect(page.locator("#fleet")).to_be_visible(timeout=20_000)
+        fleet.alone = True
+        await expect(page.locator("#fleet")).to_be_hidden(timeout=20_000)
+
+
 async def test_while_redis_is_away_the_last_rows_stay_and_it_says_so(open_page: Open) -> None:
     fleet = MadeUpFleet()
     async with shown(MadeUp(1, fleet=fleet), token=TOKEN) as server:

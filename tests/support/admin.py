@@ -75,7 +75,7 @@ async def running(
     registry, metrics = Registry(), Metrics()
     ready = {"model_loaded": True, "shards_up": True, "not_draining": True, "capacity_left": True}
     events = EventStream(metrics.event_lost)
-    parts = AdminParts(registry, lambda: ready, metrics, events, live, fleet)
+    parts = AdminParts(registry, lambda: ready, metrics, events, live, fleet=lambda: fleet)
     server = AdminServer(AdminOptions(port=0, **settings), parts, limits)
     await server.start()
     timeout = aiohttp.ClientTimeout(total=10)

@@ -45,6 +45,7 @@ class MadeUpFleet:
     name: str = "default"
     seen: FleetView = USUAL
     fault: FleetError | None = None
+    alone: bool = False  # it has begun without its Redis
     asked: list[float] = field(default_factory=list)
 
     async def look(self) -> dict[str, Any]:

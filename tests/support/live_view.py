@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.admin.events import EventStream
+from engine.admin.fleet import Look
 from engine.admin.live_feed import Live
 from engine.admin.server import AdminParts, AdminServer
 from engine.metrics import Metrics
@@ -139,6 +140,10 @@ class MadeUp:
         self.events.publish("phrase", row)
         return row
 
+    def look(self) -> Look | None:
+        """Of the admin API: who tells of the fleet."""
+        return self.fleet.look if self.fleet and not self.fleet.alone else None
+
     def timeline(self, key: str) -> dict[str, Any] | None:
         """Two minutes of talk by turns, of any call that is there."""
         self.asked.append(key)
@@ -161,8 +166,8 @@ class MadeUp:
 async def shown(view: MadeUp, port: int = 0, **settings: object) -> AsyncIterator[AdminServer]:
     """A server that shows the view; `settings` are AdminOptions'."""
     metrics = Metrics()
-    live, fleet = Live(view, view.events), view.fleet.look if view.fleet else None
-    parts = AdminParts(Registry(), lambda: view.engine["conditions"], metrics, EventStream(), live, fleet)
+    live = Live(view, view.events)
+    parts = AdminParts(Registry(), lambda: view.engine["conditions"], metrics, EventStream(), live, fleet=view.look)
     server = AdminServer(AdminOptions(port=port, **settings), parts)
     await server.start()
     try:

@@ -23,7 +23,7 @@ export class FleetPanel {
   /** The feed has begun with this fleet's name, or null. */
   begin(name) {
     this.#name = name ?? null;
-    byId("fleet").hidden = this.#name === null;
+    if (this.#name === null) byId("fleet").hidden = true;
     put(byId("fleet-title"), this.#name === null ? "Fleet" : `Fleet ${this.#name}`);
     this.#look();
   }
@@ -36,8 +36,9 @@ export class FleetPanel {
   async #look() {
     if (this.#name === null || !this.#live || this.#asking || document.visibilityState !== "visible") return;
     this.#asking = true;
-    const { fleet, fault } = await this.#asked();
+    const { fleet, fault, alone } = await this.#asked();
     this.#asking = false;
+    byId("fleet").hidden = Boolean(alone); // it has begun without its Redis
     put(byId("fleet-fault"), fault ?? "");
     mark(byId("fleet"), "data-old", fault ? "" : null);
     if (fleet) this.#show(fleet);
@@ -47,6 +48,7 @@ export class FleetPanel {
     try {
       const response = await fetch("/v1/fleet", { headers: this.feed.headers, cache: "no-store" });
       const told = await response.json();
+      if (response.status === 404) return { alone: true };
       return response.ok ? { fleet: told } : { fault: `The fleet can’t be seen now: ${told.detail}` };
     } catch {
       return { fault: "The fleet can’t be seen now: no answer from this engine." };
