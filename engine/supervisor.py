@@ -103,7 +103,8 @@ class Supervisor:
         )
         self._fleet: Fleet | None = None
         parts = AdminParts(
-            self._conversations, self._readiness, self._metrics, self._events, self._live.live, self._offers
+            *(self._conversations, self._readiness, self._metrics, self._events, self._live.live, self._offers),
+            lambda: self._fleet.look if self._fleet else None,
         )
         self._admin = AdminServer(options.admin, parts)
         self._state: StateFile | None = None
