@@ -33,6 +33,17 @@ class Nodes:
     async def close(self) -> None:
         await self._stack.aclose()
 
+    def lose(self) -> None:
+        """Redis loses all. Entries are named by the millisecond, so new ones differ from what was lost from the next one on."""
+        lost_ms = self.now_ms()
+        self.redis.ask("FLUSHALL")
+        while self.now_ms() <= lost_ms:
+            pass
+
+    def now_ms(self) -> int:
+        script = "local t = redis.call('TIME') return t[1] * 1000 + math.floor(t[2] / 1000)"
+        return int(self.redis.ask("EVAL", script, "0"))
+
     async def lapse(self, store: FleetStore) -> None:
         """It was not heard of for a lease, and renewed nothing."""
         client = self.redis.client()
@@ -394,7 +405,7 @@ async def test_redis_that_lost_everything_is_told_again_and_the_call_is_kept(nod
     a, b = await nodes("a"), await nodes("b")
     offer = await taken(a)
     epoch = await a.lead(60)
-    nodes.redis.ask("FLUSHALL")
+    nodes.lose()
     renewal = await a.renew([held(offer)], b"{}")
     assert (renewal.missing, renewal.lost, renewal.moved) == ({offer.entry}, {}, set())
     assert await a.offer("c", "handover", past=Past(9, a.clock.at(1.0)), holder_entry=offer.entry) == "offered"
@@ -412,7 +423,7 @@ async def test_redis_that_lost_everything_is_told_again_and_the_call_is_kept(nod
 async def test_after_that_its_own_offer_may_come_back_to_it_or_the_call_may_end(nodes):
     a = await nodes("a")
     offer, other = await taken(a), await taken(a, "d")
-    nodes.redis.ask("FLUSHALL")
+    nodes.lose()
     for each in (offer, other):
         await a.offer(each.conversation_id, "handover", holder_entry=each.entry)
     assert await a.settle(other.entry, "d") is True
@@ -428,7 +439,7 @@ async def test_a_reader_that_waits_while_everything_is_lost_gets_what_comes_afte
     async with asyncio.timeout(20):
         while "cmd=xreadgroup" not in nodes.redis.ask("CLIENT", "LIST"):
             await asyncio.sleep(0.002)
-    nodes.redis.ask("FLUSHALL")
+    nodes.lose()
     await a.offer("c", "api")
     assert [offer.conversation_id for offer in await waiting] == ["c"]
 
@@ -436,12 +447,12 @@ async def test_a_reader_that_waits_while_everything_is_lost_gets_what_comes_afte
 async def test_somebody_offered_it_anew_meanwhile(nodes):
     a, b = await nodes("a"), await nodes("b")
     offer = await taken(a)
-    nodes.redis.ask("FLUSHALL")
+    nodes.lose()
     assert await b.offer("c", "notifications") == "offered"
     assert await a.offer("c", "handover", holder_entry=offer.entry) == "offered", "nobody has taken the other"
     (coming,) = await b.take(5, 0)
     assert coming.holder == a.consumer
-    nodes.redis.ask("FLUSHALL")
+    nodes.lose()
     await b.offer("c", "notifications")
     await b.take(5, 0)
     assert await a.offer("c", "handover", holder_entry=offer.entry) == "known"
