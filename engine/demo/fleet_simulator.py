@@ -114,3 +114,8 @@ class FleetSimulator:
             return _CALLS.validate_python(body)
         except ValidationError as error:
             raise DemoError(f"The simulator's book can't be read: {error}") from error
+
+    async def late_ms(self) -> float:
+        """How far it was behind its own clock at worst; 0 where it does not say."""
+        status, body = await self._http.ask("GET", f"{self.url}/simulator/load")
+        return float(body["late_ms"]) if status == OK else 0.0
