@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from engine.cgroup import processors
 from engine.config_audiohook import complete_audiohook, credential_faults
 from engine.config_faults import Fault, pydantic_faults
+from engine.config_fleet import complete_fleet, fleet_faults
 from engine.config_layers import Draft, read_layers
 from engine.config_rules import complete_rules, complete_sinks, replace_rules, rule_faults
 from engine.errors import ConfigError
@@ -82,7 +83,8 @@ def load(
     _complete_genesys(draft, notice)
     complete_rules(draft)
     complete_sinks(draft)
-    draft.faults += [*credential_faults(draft.raw, draft.faults), *rule_faults(draft.raw)]
+    complete_fleet(draft)
+    draft.faults += [*credential_faults(draft.raw, draft.faults), *rule_faults(draft.raw), *fleet_faults(draft.raw)]
     return _checked(EngineOptions, draft, draft.raw)
 
 

@@ -22,11 +22,13 @@ from engine.options import (
     DisconnectSink,
     EngineOptions,
     FileSink,
+    FleetOptions,
     GenesysOptions,
     LogSink,
     Options,
     OutboxOptions,
     PythonSink,
+    RedisSink,
     RuleOptions,
     ShardOptions,
     SpeechOptions,
@@ -44,7 +46,7 @@ _NUMERIC = (
     *("greater_than", "greater_than_equal", "less_than_equal"),
 )
 _SHAPES = {"model_type": "must be a table", "dict_type": "must be a table", "tuple_type": "must be a list"}
-_SECRET = {"api_key", "client_secret", "secret", "token"}
+_SECRET = {"api_key", "client_secret", "password", "redis_password", "redis_url", "secret", "token"}
 _MASKED = _SECRET | {"keys"}  # what stands where keys belong may be one
 _TABLES: dict[str, type[Options]] = {
     "genesys": GenesysOptions,
@@ -53,15 +55,18 @@ _TABLES: dict[str, type[Options]] = {
     "admin": AdminOptions,
     "outbox": OutboxOptions,
     "audiohook": AudioHookOptions,
+    "fleet": FleetOptions,
 }
 _SINKS: dict[str, type[Options]] = {
     str(sink.model_fields["type"].default): sink
-    for sink in (LogSink, FileSink, WebhookSink, TransferSink, DisconnectSink, AttributesSink, PythonSink)
+    for sink in (LogSink, FileSink, WebhookSink, TransferSink, DisconnectSink, AttributesSink, PythonSink, RedisSink)
 }
 _IDENTIFIER = "letters, digits, - and _, beginning with a letter or digit, at most 64 in all"
 _PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$": _IDENTIFIER,
     r"^[A-Za-z0-9_-]{1,128}$": "letters, digits, - and _, at most 128 in all",
+    r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$": "letters, digits, dots, - and _, beginning with a letter or digit, at most 64 in all",
+    r"^[!-~]{1,256}$": "printable ASCII without spaces, at most 256 characters",
     r"^https?://[^\s/]+.*$": "an address that begins with http:// or https://",
     r"^(phrase|exact|regex|[A-Za-z_][\w.]*:[A-Za-z_][\w.]*)$": "phrase, exact, regex or module:callable",
     r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$": "module:callable",

@@ -46,6 +46,12 @@ ENVIRONMENT: dict[str, Loc] = {
     "CUELINE_AUDIOHOOK_AUTHORITY": ("audiohook", "authority"),
     "CUELINE_AUDIOHOOK_PUBLIC_PATH": ("audiohook", "public_path"),
     "CUELINE_AUDIOHOOK_TRUSTED_PROXIES": ("audiohook", "trusted_proxies"),
+    "CUELINE_REDIS_URL": ("fleet", "redis_url"),
+    "CUELINE_REDIS_PASSWORD": ("fleet", "redis_password"),
+    "CUELINE_FLEET": ("fleet", "name"),
+    "CUELINE_NODE": ("fleet", "node"),
+    "CUELINE_LEASE_S": ("fleet", "lease_s"),
+    "CUELINE_MAX_CALLS": ("fleet", "max_calls"),
     "OTEL_EXPORTER_OTLP_ENDPOINT": ("telemetry", "otlp_endpoint"),
     "CUELINE_STATE_DIR": ("state_dir",),
     "CUELINE_DRAIN_S": ("drain_s",),
@@ -65,6 +71,8 @@ SECRETS = (  # each also as NAME_FILE: a file that holds it
     "CUELINE_ADMIN_TOKEN",
     "CUELINE_AUDIOHOOK_API_KEY",
     "CUELINE_AUDIOHOOK_CLIENT_SECRET",
+    "CUELINE_REDIS_URL",
+    "CUELINE_REDIS_PASSWORD",
 )
 _LISTS = ("GENESYS_CONVERSATION_ID", "CUELINE_AUDIOHOOK_TRUSTED_PROXIES")
 

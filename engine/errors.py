@@ -113,6 +113,22 @@ class OutboxError(CuelineError):
         self.faults = faults
 
 
+FLEET_KINDS = ("unreachable", "refused", "old", "readonly", "full", "protocol")
+
+
+class FleetError(CuelineError):
+    """The fleet's Redis did not do what was asked. The message says what, where (never the whole address), what to do.
+
+    `kind` is one of FLEET_KINDS: "unreachable" (no connection, no answer in time, still loading), "refused" (password,
+    rights, TLS), "old" (lacks a command that is needed), "readonly" (a replica), "full" (out of memory), "protocol" (any
+    other answer). What was asked may have been done where it is "unreachable", and was not where it is another.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class LiveError(CuelineError):
     """An engine's live feed can't be read. `again` says whether the same may go well later."""
 

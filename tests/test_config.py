@@ -444,6 +444,8 @@ def test_the_example_loads_as_it_stands_and_states_the_defaults() -> None:
     for unset in ("token", "tls_cert", "tls_key"):
         del tables["admin"][unset]
     del tables["telemetry"]["otlp_endpoint"]
+    for unset in ("redis_url", "redis_password", "node", "max_calls"):
+        del tables["fleet"][unset]
     for unset in ("tls_cert", "tls_key", "authority", "public_path"):
         del tables["audiohook"][unset]
     del tables["speech"]["model_path"], tables["shards"]["count"]

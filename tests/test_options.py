@@ -124,9 +124,10 @@ def test_a_sinks_type_decides_its_class():
             {"type": "genesys.disconnect"},
             {"type": "genesys.attributes", "attributes": {"a": "b"}},
             {"type": "python", "entry_point": "m:f"},
+            {"type": "redis"},
         )
     }
-    assert len(found) == 7
+    assert len(found) == 8
     with pytest.raises(ValidationError, match="mail"):
         adapter.validate_python({"name": "a", "type": "mail"})
 

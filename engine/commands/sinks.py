@@ -19,6 +19,7 @@ from engine.options import (
     FileSink,
     LogSink,
     PythonSink,
+    RedisSink,
     SinkOptions,
     TransferSink,
     WebhookSink,
@@ -74,6 +75,8 @@ def _build(  # noqa: PLR0911 - one per type
             return Disconnect(options, _needed(platform, options))
         case AttributesSink():
             return Attributes(options, _needed(platform, options))
+        case RedisSink():
+            raise ConfigError([f"sinks.{options.name}.type = 'redis': not built yet"])
         case _:
             assert_never(options)
 

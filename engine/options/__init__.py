@@ -25,6 +25,7 @@ from engine.options.engine import (
     ShardOptions,
     TelemetryOptions,
 )
+from engine.options.fleet import FleetOptions
 from engine.options.genesys import GenesysOptions
 from engine.options.rules import RuleOptions
 from engine.options.sinks import (
@@ -34,6 +35,7 @@ from engine.options.sinks import (
     FileSink,
     LogSink,
     PythonSink,
+    RedisSink,
     SinkBase,
     SinkOptions,
     Target,
@@ -56,6 +58,7 @@ __all__ = [
     "DisconnectSink",
     "EngineOptions",
     "FileSink",
+    "FleetOptions",
     "GenesysOptions",
     "HttpUrl",
     "LogSink",
@@ -66,6 +69,7 @@ __all__ = [
     "Positive",
     "Profile",
     "PythonSink",
+    "RedisSink",
     "RuleOptions",
     "ShardOptions",
     "SinkBase",

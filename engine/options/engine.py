@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from engine.options.audiohook import AudioHookOptions
 from engine.options.base import Channel, HttpUrl, Options, Positive, on_loopback
+from engine.options.fleet import FleetOptions
 from engine.options.genesys import GenesysOptions
 from engine.options.rules import RuleOptions
 from engine.options.sinks import SinkOptions
@@ -112,6 +113,7 @@ class EngineOptions(Options):
     console: ConsoleOptions = ConsoleOptions()
     outbox: OutboxOptions = OutboxOptions()
     audiohook: AudioHookOptions = AudioHookOptions()
+    fleet: FleetOptions = FleetOptions()
     telemetry: TelemetryOptions = TelemetryOptions()
     state_dir: Path = Field(
         Path("var"),

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
 
 from engine.options.base import HttpUrl, Name, Options, Positive
+from engine.options.fleet import RedisUrl
 
 DEADLINE_S = 60.0
 
@@ -88,7 +89,23 @@ class PythonSink(SinkBase):
     )
 
 
+class RedisSink(SinkBase):
+    """A CloudEvent in a Redis stream (fields `id`, `event`), once for each command; needs the extra `fleet`."""
+
+    type: Literal["redis"] = Field("redis", description="The kind of sink.")
+    url: RedisUrl | None = Field(None, description="The Redis; without it the fleet's.")
+    password: SecretStr | None = Field(None, min_length=1, description="Its password, where the address has none.")
+    stream: str = Field(
+        "cueline:events",
+        pattern=r"^[!-~]{1,256}$",
+        description="The stream's key; with the fleet's Redis `{cueline:NAME}:events`, NAME being the fleet's.",
+    )
+    max_length: int = Field(
+        100_000, ge=1, description="Events kept in the stream, about so many: the oldest are dropped."
+    )
+
+
 SinkOptions = Annotated[
-    LogSink | FileSink | WebhookSink | TransferSink | DisconnectSink | AttributesSink | PythonSink,
+    LogSink | FileSink | WebhookSink | TransferSink | DisconnectSink | AttributesSink | PythonSink | RedisSink,
     Field(discriminator="type"),
 ]

@@ -23,6 +23,7 @@ FILLED = {
     "genesys.realtime_url": "from the region",
     "speech.model_path": "the English model here",
     "shards.count": "processors available",
+    "fleet.node": "the machine's name",
 }
 HEAD = """# Configuration
 

@@ -1,0 +1,19 @@
+-- ARGV 3: call, source, past, held entry (''), fencing epoch (''), most entries. Returns the state.
+local call, source, past, held, epoch, most = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
+if epoch ~= '' and tonumber(redis.call('GET', EPOCH) or epoch) > tonumber(epoch) then return 'stale' end
+local until_ms = redis.call('ZSCORE', QUARANTINED, call)
+if until_ms and tonumber(until_ms) > now then return 'quarantined' end
+local entry = redis.call('HGET', CALLS, call)
+if entry and held ~= '' and entry ~= held and not owner(entry) then
+  drop(entry) -- offered anew by somebody, not taken yet; the one who hears the call offers it better
+elseif entry then
+  return 'known'
+end
+if redis.call('XLEN', OFFERS) >= most then return 'full' end
+if held == '' then
+  redis.call('HSET', CALLS, call, add(call, source, past, '', ''))
+else -- Redis has lost its data: what is held goes on to own the call until the new entry's taker hears it
+  redis.call('HSET', HANDOVERS, call, add(call, source, past, me, held))
+  redis.call('HSET', CALLS, call, held)
+end
+return 'offered'

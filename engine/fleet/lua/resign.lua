@@ -1,0 +1,1 @@
+if redis.call('GET', LEADER) == me then redis.call('DEL', LEADER) end
