@@ -8,11 +8,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 SPOT_BOUNDS_S = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.85, 1.0, 1.5, 2.0, 5.0, 10.0)
 SINK_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
-Outcome = Literal["delivered", "failed", "refused", "unknown"]
+Outcome = Literal["delivered", "failed", "refused", "unknown", "elsewhere"]
 
 COMMANDS = (
     "Commands by sink and outcome: failed is a dead letter, refused a full outbox, unknown a transfer, disconnect or Python "
-    "call without an answer."
+    "call without an answer, elsewhere one that another node of the fleet has made."
 )
 
 

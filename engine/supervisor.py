@@ -22,8 +22,11 @@ from engine.commands.outbox_rows import TABLES
 from engine.commands.rules import Rules
 from engine.commands.sinks import open_sinks
 from engine.commands.traces import open_traces
+from engine.fleet.offers import FleetOffers
+from engine.fleet_wiring import EngineHost, Fleet, open_fleet
 from engine.genesys.platform import PlatformClient
 from engine.intake.audiohook_server import AudioHookServer
+from engine.intake.beginning import begin_with
 from engine.intake.conversation import Conversation, ConversationInfo, EndReason
 from engine.intake.followed import FOLLOWED_TABLES, Followed
 from engine.intake.ports import Lease
@@ -97,7 +100,10 @@ class Supervisor:
             if options.audiohook.keys
             else None
         )
-        parts = AdminParts(self._conversations, self._readiness, self._metrics, self._events, self._live.live)
+        self._fleet: Fleet | None = None
+        parts = AdminParts(
+            self._conversations, self._readiness, self._metrics, self._events, self._live.live, self._offers
+        )
         self._admin = AdminServer(options.admin, parts)
         self._state: StateFile | None = None
         self._dispatcher: Dispatcher | None = None
@@ -137,9 +143,13 @@ class Supervisor:
         outbox = Outbox(self._state, self._options.outbox, sinks)
         stack.callback(outbox.close)
         self._state.start(outbox.heed)
+        host = EngineHost(self._options, self._conversations, self._pool, lambda: self._admin.url)
+        self._fleet = await stack.enter_async_context(
+            open_fleet(self._options, host, self._conversations, self._metrics)
+        )
         trace = await stack.enter_async_context(open_traces(self._options.telemetry))
         told = (self._reports.outcome, self._reports.handed, trace)
-        self._dispatcher = Dispatcher(sinks, outbox, self._metrics, *told)
+        self._dispatcher = Dispatcher(sinks, outbox, self._metrics, *told, self._fleet.effects if self._fleet else None)
         self._live.stands.serve(outbox, self._dispatcher)
         stack.push_async_callback(self._dispatcher.close)
         stack.push_async_callback(self._stop_pool)
@@ -163,7 +173,11 @@ class Supervisor:
             model=speech.model_path.name,
             model_load_ms=prepared.load_ms,
         )
-        self._conversations.begin_with(known, self._options.genesys.conversation_ids)
+        static = self._options.genesys.conversation_ids
+        if self._fleet:
+            await stack.enter_async_context(self._fleet.running(self._followed, known, static))
+        else:
+            begin_with(self._conversations, known, static)
         noting = self._loop.create_task(self._followed.keep_noting(lambda: self._conversations.followed))
         stack.callback(noting.cancel)
 
@@ -180,6 +194,9 @@ class Supervisor:
     def _fail(self, key: str, reason: EndReason) -> None:
         self._conversations.fail(key, reason)
 
+    def _offers(self) -> FleetOffers | None:
+        return self._fleet.offers if self._fleet else None
+
     def _info(self, key: str) -> ConversationInfo | None:
         return self._conversations.info(key)
 
@@ -193,7 +210,7 @@ class Supervisor:
             "not_draining": not self._stopping.asked,
             "capacity_left": self._pool.has_capacity,
             "state_writable": self._state is not None and self._state.trouble is None,
-        }
+        } | ({"fleet": self._fleet.ready} if self._fleet else {})
 
     def _status(self) -> str:
         return status_line(self._readiness(), self._conversations.live)
@@ -213,8 +230,12 @@ class Supervisor:
         stopping = self._stopping
         if self._audiohook is not None and self._options.audiohook.reconnects:
             self._audiohook.ask_to_reconnect()
+        if self._fleet:
+            await stopping.unless_hurried(self._fleet.drain(), stopping.call_deadline)
         await stopping.unless_hurried(self._conversations.drain(stopping.call_deadline), stopping.call_deadline)
         await self._conversations.drain(self._loop.time())
+        if self._fleet:
+            await self._fleet.leave()
         await stopping.unless_hurried(self._pool.drained(), stopping.deadline - WORKERS_SHARE * stopping.left_s())
         await self._stop_pool()
         if self._dispatcher:

@@ -36,7 +36,7 @@ PARTS = {  # modules that belong to another's part
     "config_fleet": "config",
     "doctor_views": "doctor", "doctor_checks": "doctor", "doctor_audiohook": "doctor", "doctor_machine": "doctor",
     "doctor_platform": "doctor", "doctor_effects": "doctor", "doctor_running": "doctor", "shard_metrics": "metrics",
-    "audiohook_metrics": "metrics", "command_metrics": "metrics", "reports": "supervisor",
+    "audiohook_metrics": "metrics", "command_metrics": "metrics", "fleet_metrics": "metrics", "fleet_wiring": "supervisor", "reports": "supervisor",
     "stopping": "supervisor", "standing": "supervisor", "live_view": "supervisor",
     "listen_cli": "listen", "listen_views": "listen", "timeline": "listen", "timeline_labels": "listen", "demo_cli": "demo",
     "percentiles": "scoring", "watch_cli": "demo", "fleet_demo_cli": "demo", "top_cli": "top",
@@ -59,6 +59,7 @@ HOMES = {  # a third-party library's import sites
         "shard_metrics.py",
         "audiohook_metrics.py",
         "command_metrics.py",
+        "fleet_metrics.py",
         "demo/figures.py",
     },  # the demo reads what the engine exposes
     "sqlite3": {"state_file.py", "state_connection.py"},

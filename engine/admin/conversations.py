@@ -1,7 +1,10 @@
-"""`/v1/conversations`: which conversations are followed, follow one more, follow one no more."""
+"""`/v1/conversations`: which conversations are followed, follow one more, follow one no more.
+
+In a fleet the list is this node's; what comes is offered to all nodes, and what goes is let go by whichever has it.
+"""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from aiohttp import web
 from pydantic import ValidationError
@@ -45,6 +48,28 @@ class Conversations(Protocol):
         ...
 
 
+class Offers(Protocol):
+    """Where a fleet takes conversations."""
+
+    async def offer(self, conversation_id: str, source: Literal["api"]) -> str:
+        """Hand one in: "offered", or why not."""
+        ...
+
+    async def withdraw(self, conversation_id: str) -> bool:
+        """It is followed no more, wherever that was; False where nobody has it."""
+        ...
+
+
+# Why a fleet did not take one: reason of the refusal, and what it means.
+_NOT_OFFERED = {
+    "known": ("duplicate", "a node of the fleet follows it already, or it waits for one"),
+    "quarantined": ("quarantined", "the conversation is quarantined in the whole fleet: workers or nodes died of it"),
+    "full": ("capacity", "the fleet has as many offers as fleet.offers_max allows"),
+    "refused": ("invalid", "a conversation id is 1 to 128 of the characters A-Z a-z 0-9 _ -"),
+    "unreachable": ("capacity", "the fleet's Redis does not answer"),
+}
+
+
 class NewConversation(Options):
     """Body of the POST."""
 
@@ -54,8 +79,14 @@ class NewConversation(Options):
 class ConversationsApi:
     """The handlers."""
 
-    def __init__(self, conversations: Conversations, on_refused: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        conversations: Conversations,
+        on_refused: Callable[[str], None],
+        offers: Callable[[], Offers | None] = lambda: None,
+    ) -> None:
         self._conversations = conversations
+        self._offers = offers
         self._on_refused = on_refused  # with the reason, where the body already says enough
 
     def add_to(self, app: web.Application) -> None:
@@ -76,12 +107,22 @@ class ConversationsApi:
             self._on_refused("invalid")
             faults = [_fault(details["loc"], details["msg"]) for details in error.errors(include_url=False)]
             return problem(400, "the body is not a conversation to follow", errors=faults, allowed=_ALLOWED)
+        if offers := self._offers():
+            return await self._offer(offers, wanted.conversation_id)
         try:
             info = self._conversations.add(wanted.conversation_id)
         except RefusedError as error:
             return refusal(error)
         await self._conversations.kept()  # 201 is a promise
         return json_response(info, 201, {"Location": f"{_ADDRESS}/{wanted.conversation_id}"})
+
+    async def _offer(self, offers: Offers, conversation_id: str) -> web.Response:
+        said = await offers.offer(conversation_id, "api")
+        if said == "offered":
+            return json_response({"conversation_id": conversation_id, "state": said}, 202)
+        reason, message = _NOT_OFFERED[said]
+        self._on_refused(reason)
+        return refusal(RefusedError(reason, message))
 
     async def _show(self, request: web.Request) -> web.Response:
         wanted = request.match_info["conversation_id"]
@@ -91,7 +132,9 @@ class ConversationsApi:
         return unknown()
 
     async def _remove(self, request: web.Request) -> web.Response:
-        removed = await self._conversations.remove(request.match_info["conversation_id"])
+        wanted = request.match_info["conversation_id"]
+        offers = self._offers()
+        removed = await (offers.withdraw(wanted) if offers else self._conversations.remove(wanted))
         return web.Response(status=204) if removed else unknown()
 
 

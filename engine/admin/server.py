@@ -6,6 +6,7 @@ it, `limits` how much of it, `tls` has the certificate.
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -13,7 +14,7 @@ from aiohttp import web
 
 from engine import addresses
 from engine.admin.console import ConsoleApi
-from engine.admin.conversations import Conversations, ConversationsApi
+from engine.admin.conversations import Conversations, ConversationsApi, Offers
 from engine.admin.event_feed import EventsApi
 from engine.admin.events import EventStream
 from engine.admin.guard import make_guard
@@ -58,6 +59,7 @@ class AdminParts:
     metrics: Metrics
     events: EventStream
     live: Live | None = None
+    offers: Callable[[], Offers | None] = lambda: None  # where new conversations go in a fleet
 
 
 def make_app(options: AdminOptions, parts: AdminParts, ticker: LoopTicker, limits: Limits) -> web.Application:
@@ -68,7 +70,7 @@ def make_app(options: AdminOptions, parts: AdminParts, ticker: LoopTicker, limit
     app[LIMITS] = limits
     ConsoleApi(INDEX).add_to(app)
     HealthApi(ticker, parts.readiness, parts.metrics).add_to(app)
-    ConversationsApi(parts.conversations, parts.metrics.conversation_refused).add_to(app)
+    ConversationsApi(parts.conversations, parts.metrics.conversation_refused, parts.offers).add_to(app)
     EventsApi(parts.events).add_to(app)
     if parts.live is not None:
         LiveApi(parts.live).add_to(app)

@@ -2,7 +2,8 @@
 
 `offer` never waits. Each sink has its own turnstile, and at most IN_HAND deliveries taken, so a slow or dead sink delays no
 other, and a command that always fails no other of its sink. A delivery is pending in the outbox until it is done; what a stop
-cuts off stays pending there, for the next start.
+cuts off stays pending there, for the next start. In a fleet a command is made only where it is ours, and begun only where no other
+node has been quicker; else its outcome is `elsewhere`.
 """
 
 import asyncio
@@ -10,7 +11,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -34,11 +37,31 @@ OUTCOMES: dict[State, Outcome] = {
     "expired": "failed",
     "unknown": "unknown",
 }
+ELSEWHERE = "another node of the fleet has the call, or had the effect first"
 
 log = structlog.get_logger(__name__)
 
 OnOutcome = Callable[[Command, str, Outcome], None]
 OnHanded = Callable[[Command, str, float], None]  # to a sink for the first time, so many seconds after the phrase's end
+
+
+class Effects(Protocol):
+    """Who may have an effect, where several engines hear one call."""
+
+    def ours(self, command: Command) -> bool:
+        """Whether the phrase ended while the call was ours."""
+        ...
+
+    async def claim(self, command: Command) -> bool:
+        """Whether no other node has had the effect; waits for as long as that can't be known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    state: State
+    outcome: Outcome | None  # None: an operator knows of it already
+    fault: str = ""
 
 
 class Dispatcher:
@@ -52,6 +75,7 @@ class Dispatcher:
         on_outcome: OnOutcome,
         on_handed: OnHanded = lambda *_: None,
         trace: Trace = lambda *_: None,
+        effects: Effects | None = None,
     ) -> None:
         self._sinks = sinks
         self._outbox = outbox
@@ -59,6 +83,7 @@ class Dispatcher:
         self._on_outcome = on_outcome
         self._on_handed = on_handed
         self._trace = trace
+        self._effects = effects
         self._turnstiles = {name: self._turnstile(name, sink) for name, sink in sinks.items()}
         self._records = Records(self._begins, outbox.failed, metrics.sink_took)
         self._in_hand: Counter[str] = Counter()  # by sink
@@ -91,6 +116,10 @@ class Dispatcher:
 
     def offer(self, command: Command) -> None:
         """Take a command; a sink whose box is full gets the outcome `refused`."""
+        if self._effects and not self._effects.ours(command):
+            for sink in dict.fromkeys(command.sinks):
+                self._tell(command, sink, "elsewhere", ELSEWHERE)
+            return
         for sink in self._outbox.put(command):
             self._tell(command, sink, "refused", "outbox is full")
         self._count_pending()
@@ -130,15 +159,15 @@ class Dispatcher:
     async def _work(self, sink: Sink, delivery: Delivery) -> None:
         """Bring one delivery to its end, then see what waits."""
         try:
-            state, fault = await self._deliver(sink, delivery)
+            end = await self._deliver(sink, delivery)
         except asyncio.CancelledError:
             log.warning("Delivery was cut off", **_fields(delivery.key, delivery.sink))
             raise
-        self._outbox.done(delivery, state, fault)
+        self._outbox.done(delivery, end.state, end.fault)
         self._in_hand[delivery.sink] -= 1
         self._pump(delivery.sink)
-        if state in OUTCOMES:
-            self._tell(delivery.command, delivery.sink, OUTCOMES[state], fault, delivery.attempts)
+        if end.outcome:
+            self._tell(delivery.command, delivery.sink, end.outcome, end.fault, delivery.attempts)
         else:
             log.info("Delivery was discarded by an operator", **_fields(delivery.key, delivery.sink))
 
@@ -149,22 +178,38 @@ class Dispatcher:
             self._metrics.spot_latency(latency_s)
             self._on_handed(delivery.command, delivery.sink, latency_s)
 
-    async def _deliver(self, sink: Sink, delivery: Delivery) -> tuple[State, str]:
-        """State and fault (empty when there is none). The border that keeps one delivery's trouble in it."""
+    async def _deliver(self, sink: Sink, delivery: Delivery) -> _End:
+        """The border that keeps one delivery's trouble in it."""
         try:
+            if not await self._may(delivery):
+                return _End("discarded", "elsewhere", ELSEWHERE)
             await attempts.deliver(sink, delivery, self._turnstiles[delivery.sink], self._records)
         except WithdrawnError as error:
-            return "discarded", str(error)
+            return _End("discarded", None, str(error))
         except SinkError as error:
-            return _end_of(error, sink), str(error)
+            state = _end_of(error, sink)
+            return _End(state, OUTCOMES[state], str(error))
         except Exception as error:  # noqa: BLE001 - named border: one delivery; a sink's defect must not stop the others
-            return "failed" if sink.idempotent else "unknown", f"defect in the sink: {type(error).__name__}"
-        return "delivered", ""
+            state = "failed" if sink.idempotent else "unknown"
+            return _End(state, OUTCOMES[state], f"defect in the sink: {type(error).__name__}")
+        return _End("delivered", "delivered")
+
+    async def _may(self, delivery: Delivery) -> bool:
+        """Whether the effect is ours to have. SinkError where that could not be known in time."""
+        if self._effects is None or delivery.attempts:
+            return True
+        try:
+            async with asyncio.timeout_at(delivery.deadline):
+                return await self._effects.claim(delivery.command)
+        except TimeoutError as error:
+            raise SinkError("the fleet's Redis did not say in time whose it is", retryable=True) from error
 
     def _tell(self, command: Command, sink: str, outcome: Outcome, fault: str, attempts: int = 0) -> None:
         self._metrics.command_done(command.rule, sink, outcome)
-        if outcome != "delivered":
-            fields = _fields(command.idempotency_key, sink)
+        fields = _fields(command.idempotency_key, sink)
+        if outcome == "elsewhere":
+            log.info("Command is left to another node", rule=command.rule, **fields)
+        elif outcome != "delivered":
             log.error("Command was not delivered", outcome=outcome, fault=fault, rule=command.rule, **fields)
         self._trace(command, sink, outcome, attempts)
         self._on_outcome(command, sink, outcome)

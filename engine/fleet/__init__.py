@@ -1,1 +1,1 @@
-"""A node's part in a fleet: the store that all nodes share, and what one node does with it."""
+"""Many engines that share calls over one Redis."""

@@ -19,6 +19,7 @@ EndReason = Literal[
     "ended",  # the peer or the platform said so
     "removed",
     "drained",
+    "handed_over",
     "not_found",
     "not_visible",
     "no_voice",
@@ -29,6 +30,7 @@ EndReason = Literal[
     "refused",  # a status that none of the others stands for
     "protocol",
     "quarantined",
+    "fenced",
     "error",
 ]
 ReconnectReason = Literal[
@@ -40,6 +42,7 @@ END_REASONS: dict[EndReason, ConversationState] = {
     "ended": "ended",
     "removed": "ended",
     "drained": "ended",
+    "handed_over": "ended",
     "not_found": "failed",
     "not_visible": "failed",
     "no_voice": "failed",
@@ -50,6 +53,7 @@ END_REASONS: dict[EndReason, ConversationState] = {
     "refused": "failed",
     "protocol": "failed",
     "quarantined": "failed",
+    "fenced": "failed",
     "error": "failed",
 }
 
@@ -84,10 +88,23 @@ class ConversationInfo:
 OnChange = Callable[[ConversationInfo], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A call that several engines share: one of them follows it, and all remember it."""
+
+    past: Past | None
+    resumed: bool  # it was followed a moment ago
+    handed: bool  # and is still
+    moment: Callable[[], Moment]  # on the clock that all of them share
+    on_audio: Callable[[float], None]  # the first audio is here, after a gap of so many seconds
+    on_left: Callable[[EndReason], None]  # it has left here
+
+
 class Conversation:
     """The state of one conversation, from being taken to having left.
 
-    `past` is where its audio was when it was followed before; `resumed` says that the process which did so died.
+    `past` is where its audio was when it was followed before; `resumed` says that the process which did so died. A `share` has
+    its own of both, and its own clock.
     A conversation of AudioHook begins with the session that the peer has opened: it is never checked, nor opened again by us.
     """
 
@@ -101,6 +118,7 @@ class Conversation:
         session_id: str | None = None,
         past: Past | None = None,
         resumed: bool = False,
+        share: Share | None = None,
         now: Callable[[], datetime] = utc_now,
         moment: Callable[[], Moment] = moment_now,
     ) -> None:
@@ -110,10 +128,11 @@ class Conversation:
         self.state: ConversationState = "connecting" if session_id else "checking"
         self._metrics = metrics
         self._on_change = on_change
-        self.past = past
-        self.resumed = resumed
+        self.past = share.past if share else past
+        self.resumed = share.resumed if share else resumed
+        self._share = share
         self._now = now
-        self._moment = moment
+        self._moment = moment = share.moment if share else moment
         self._since = now()
         self._taken = moment()
         self.lasted_s = 0.0  # from being taken to having left
@@ -179,10 +198,14 @@ class Conversation:
     def audio_begins(self) -> int:
         """The first audio is here: return its position in ms, 0 without a past. What was missed since then is counted."""
         self._begun = True
+        now = self._moment()
+        missed_ms = self.past.missed_ms(now) if self.past else 0
+        if self._share:
+            self._share.on_audio(missed_ms / 1000)
         if self.past is None:
             return 0
-        now = self._moment()
-        self.missed(self.past.missed_ms(now))
+        if not (self._share and self._share.handed):
+            self.missed(missed_ms)
         self._skipped_ms = self.past.position_now_ms(now)
         return self._skipped_ms
 

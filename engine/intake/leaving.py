@@ -19,6 +19,8 @@ LAST_AUDIO_S = 30.0  # the line waits no longer for what is in the rings
 SENTENCES: dict[EndReason, str] = {
     "removed": "the conversation was removed on request",
     "drained": "the engine stopped before the conversation ended",
+    "handed_over": "another node of the fleet follows it now",
+    "fenced": "this node's lease had to be taken for lost: another node of the fleet follows it, or will",
     "quarantined": "its audio ended more than one worker; the log has more",
     "error": "an unexpected fault; the log has more",
 }

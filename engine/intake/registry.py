@@ -2,22 +2,22 @@
 
 A conversation is taken with its lease, or refused at once; it holds the lease until it has left, whatever happens. What we
 follow is on record (`followed.py`) until it has left; what only a stop cut off stays there, for the next engine. What a peer has
-opened is not: the peer comes back by itself. Such a conversation is known by its session, of which it may have several. The registry
-owns the tasks: `drain` ends them all. A conversation's unexpected exception is contained here, logged and counted, and the others
-go on. Those that left stay in the list, the latest KEPT of them, and may be added again. One event loop, no locks.
+opened is not, for the peer comes back by itself; it is known by its session, of which a conversation may have several. Nor is what
+a fleet shares: that remembers it. The registry owns the tasks: `drain` ends them all. A conversation's unexpected exception is
+contained here, logged and counted, and the others go on. Those that left stay in the list, the latest KEPT of them, and may be
+added again. One event loop, no locks.
 """
 
 import asyncio
 import re
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from functools import partial
 from typing import Any
 
 import structlog
 
 from engine.errors import RefusedError
 from engine.intake.clocks import moment_now
-from engine.intake.conversation import Conversation, ConversationInfo, EndReason, OnChange
+from engine.intake.conversation import Conversation, ConversationInfo, EndReason, OnChange, Share
 from engine.intake.followed import Followed, Known
 from engine.intake.leaving import SENTENCES, Farewells, name_reasons
 from engine.intake.ports import Lease, Opening, Shards
@@ -64,6 +64,7 @@ class Conversations:
         name_reasons(metrics)
         self._live: dict[str, Conversation] = {}
         self._left: dict[str, Conversation] = {}  # in the order of leaving
+        self._shares: dict[str, Share] = {}  # of those that a fleet remembers
         self._tasks: dict[str, asyncio.Task[None]] = {}  # one for each that is live
         self._leaving: dict[str, EndReason] = {}  # why a task was cancelled
         self._draining = False
@@ -91,24 +92,12 @@ class Conversations:
         self._begin(conversation, follow(conversation, lease), lease)
         return conversation, lease
 
-    def begin_with(self, known: Sequence[Known], conversation_ids: Iterable[str]) -> None:
-        """Resume what an earlier engine followed, then add what is not among it; who is refused has a line in the log."""
-        if known:
-            log.info("conversations of an earlier engine are taken up again", count=len(known))
-        resumed = {each.conversation_id for each in known}
-        for each in known:
-            self._or_say(each.conversation_id, partial(self.resume, each))
-        for conversation_id in conversation_ids:
-            if conversation_id not in resumed:
-                self._or_say(conversation_id, partial(self.add, conversation_id))
-
-    def _or_say(self, conversation_id: str, take: Callable[[], object]) -> None:
-        try:
-            take()
-        except RefusedError as error:
-            log.error(  # noqa: TRY400 (the message is the cause)
-                "conversation refused", conversation_id=conversation_id, reason=error.reason, message=str(error)
-            )
+    def share(self, conversation_id: str, share: Share) -> Conversation:
+        """Follow a conversation of a fleet, which remembers it. RefusedError as `add`."""
+        lease = self._lease(conversation_id)
+        conversation = Conversation(conversation_id, "realtime", self._metrics, self._on_change, share=share)
+        self._begin_ours(conversation, lease, share)
+        return conversation
 
     def resume(self, known: Known) -> None:
         """Follow what an earlier engine followed when it ended. RefusedError, and then it is forgotten."""
@@ -140,9 +129,12 @@ class Conversations:
             self._metrics.conversation_refused(error.reason)
             raise
 
-    def _begin_ours(self, conversation: Conversation, lease: Lease) -> None:
+    def _begin_ours(self, conversation: Conversation, lease: Lease, share: Share | None = None) -> None:
         assert self._follow is not None  # or it was refused
-        self._followed.added(conversation, moment_now())
+        if share:
+            self._shares[conversation.key] = share
+        else:
+            self._followed.added(conversation, moment_now())
         self._begin(conversation, self._follow(conversation, lease), lease)
 
     def _begin(self, conversation: Conversation, following: Coroutine[Any, Any, None], lease: Lease) -> None:
@@ -183,8 +175,8 @@ class Conversations:
 
     @property
     def followed(self) -> Iterable[Conversation]:
-        """Those of ours that are followed now."""
-        return (each for each in self._live.values() if each.session_id is None)
+        """Those that are for us to remember."""
+        return (each for each in self._live.values() if each.session_id is None and each.key not in self._shares)
 
     async def drain(self, deadline: float) -> None:
         """Accept no more, let calls end until the deadline (loop time), then leave what is left. May be called again, to hurry."""
@@ -234,13 +226,16 @@ class Conversations:
         reason = self._leaving.pop(key, "drained")
         if not conversation.over:
             conversation.end(reason, SENTENCES[reason])
-        if conversation.session_id is None:
+        share = self._shares.pop(key, None)
+        if share is None and conversation.session_id is None:
             self._remember(conversation)
         del self._tasks[key], self._live[key]
         self._left[key] = conversation
         if len(self._left) > KEPT:
             del self._left[next(iter(self._left))]
         self._farewells.say(conversation, lease)
+        if share:
+            share.on_left(conversation.info.reason or reason)
 
     def _remember(self, conversation: Conversation) -> None:
         """Keep one of ours on record where only a stop has cut it off; forget it where it is over."""

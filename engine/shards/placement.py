@@ -20,6 +20,11 @@ class Placement:
         """Whether one more channel would be taken."""
         return any(self._room(shard) for shard in self._usable())
 
+    @property
+    def room(self) -> int:
+        """Channels that would be taken now, if nothing but them came."""
+        return sum(self._room(shard) for shard in self._usable())
+
     def shard_for(self, conversation_id: str, wanted: int) -> int:
         """The shard to lease so many rings on; RefusedError("capacity") where no shard has room."""
         usable = self._usable()

@@ -117,6 +117,10 @@ class Pool:
         """Whether one more channel would be taken."""
         return self._placement.has_room
 
+    def room(self) -> int:
+        """Channels that would be taken now."""
+        return 0 if self._workers.stopping else self._placement.room
+
     @property
     def worker_pids(self) -> list[int]:
         """Process ids of the workers alive."""
