@@ -6,6 +6,7 @@ the signal's number when it was interrupted.
 
 import asyncio
 import os
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +47,9 @@ def fleet_demo(
         raise typer.Exit(WRONG_INPUT)
     if report and not report.parent.is_dir():
         raise typer.BadParameter(f"{report.parent} is no folder", param_hint="--report")
+    if find_spec("redis") is None:
+        typer.secho("cueline fleet demo: a fleet needs the extra: pip install 'cueline[fleet]'", err=True, fg="red")
+        raise typer.Exit(WRONG_INPUT)
     show = fleet_show(as_json=json)
     try:
         outcome = asyncio.run(_perform(PlayOptions(calls, node_calls, lease_s), show))

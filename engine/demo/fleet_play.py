@@ -5,7 +5,6 @@ limit passes the play goes on, and the verdict says what was wrong.
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,15 +15,15 @@ from typing import Protocol
 from engine.demo.fleet_account import Killed, account
 from engine.demo.fleet_book import BookedCall, book
 from engine.demo.fleet_scene import Act, FleetResult, FleetScene, NodeRow, Standing
+from engine.demo.fleet_simulator import quotable_speech
 from engine.demo.fleet_stage import FleetOptions, FleetStage, fleet_staged
+from engine.demo.scene import counted
 from engine.demo.stage import Steps
-from engine.simulator.options import SPEECH_DIR
 
 LOOK_S = 0.25
 TAKEN_S = 20.0  # for all offers to be taken, and for calls to be moved
 DRAINED_S = 40.0
 LAST_WORDS_S = 3.0
-LEFT_OUT = "call-09.wav"  # says a phrase twice within five seconds
 FIRST, SECOND, THIRD, RELIEF, SUCCESSOR = NAMES = ("node-1", "node-2", "node-3", "node-4", "node-5")
 
 
@@ -62,17 +61,6 @@ async def play(options: PlayOptions, environ: Mapping[str, str], show: FleetShow
         )
         async with fleet_staged(stage_options, environ, show, hurry) as stage:
             return await _Play(options, stage, show).run()
-
-
-def quotable_speech(folder: Path) -> Path:
-    """The recordings in which something is said, so that no phrase of one could be taken for another; returns the folder."""
-    manifest = json.loads((SPEECH_DIR / "manifest.json").read_text())
-    kept = [call for call in manifest["calls"] if call["said"] and call["file"] != LEFT_OUT]
-    folder.mkdir()
-    for call in kept:
-        (folder / call["file"]).symlink_to(SPEECH_DIR / call["file"])
-    (folder / "manifest.json").write_text(json.dumps(manifest | {"calls": kept}))
-    return folder
 
 
 @dataclass(slots=True)
@@ -137,7 +125,7 @@ class _Play:
         self.show.act(
             Act(
                 2,
-                f"{victim.name} is killed (kill -9), with {moving} calls",
+                f"{victim.name} is killed (kill -9), with {counted(moving, 'call')}",
                 f"Its lease lapses after {lease_s:g} s; then the others claim what they have room for: {fit} now, "
                 f"{moving - fit} have to wait.",
             )
@@ -145,13 +133,17 @@ class _Play:
         at_ns = await self.stage.kill_node(victim.name)
         self.killed.append(Killed(victim.name, at_ns, fit))
         if await self._until(lambda scene: _followed_again(scene) >= fit, lease_s + TAKEN_S):
-            self.show.told(f"{fit} calls are followed again: " + self._shares())
+            self.show.told(f"{counted(fit, 'call')} followed again: " + self._shares())
         await self._watch(self.options.listen_s / 2)
 
     async def _relieve(self) -> None:
         waiting = len(self._scene().unheard)
         self.show.act(
-            Act(3, f"{RELIEF} comes", f"A new node takes what waits at once: {waiting} calls that nobody hears.")
+            Act(
+                3,
+                f"{RELIEF} comes",
+                f"A new node takes what waits at once: {counted(waiting, 'call')} that nobody hears.",
+            )
         )
         await self._start(RELIEF)
         self.killed = [replace(each, relief_ns=time.monotonic_ns()) for each in self.killed]
@@ -165,7 +157,7 @@ class _Play:
             Act(
                 4,
                 f"{leaving.name} is replaced by {SUCCESSOR} (SIGTERM)",
-                f"It hands over its {len(leaving.calls)} calls: make before break, both hear a call until the other has it.",
+                f"It hands over its {counted(len(leaving.calls), 'call')}: make before break, both hear a call until the other has it.",
             )
         )
         await self._start(SUCCESSOR)
