@@ -40,7 +40,7 @@ PARTS = {  # modules that belong to another's part
     "discovery_metrics": "metrics", "fleet_wiring": "supervisor", "reports": "supervisor", "notifications": "supervisor",
     "stopping": "supervisor", "standing": "supervisor", "live_view": "supervisor",
     "listen_cli": "listen", "listen_views": "listen", "timeline": "listen", "timeline_labels": "listen", "demo_cli": "demo",
-    "percentiles": "scoring", "watch_cli": "demo", "top_cli": "top",
+    "percentiles": "scoring", "watch_cli": "demo", "fleet_demo_cli": "demo", "top_cli": "top",
     "evaluate_cli": "evaluate", "evaluate_views": "evaluate", "evaluated": "evaluate", "proposals": "evaluate", "det": "evaluate",
     "det_points": "evaluate",
     "labels": "evaluate", "label_rows": "evaluate", "state_connection": "state_file", "commands_views": "commands_cli",

@@ -25,6 +25,7 @@ class Sent:
 
     from_ms: float
     to_ms: float
+    client: str = ""  # that logged in for it
 
 
 class Listener(Protocol):
@@ -86,9 +87,9 @@ class Call:
             return "ended"
         return "waiting" if self.playback.started_ns is None else "live"
 
-    def sending(self, from_ms: float) -> Sent:
-        """A subscription gets its first audio, up to this place; it moves `to_ms` on as more follows."""
-        self._sent.append(Sent(from_ms, from_ms))
+    def sending(self, from_ms: float, client: str = "") -> Sent:
+        """A subscription of this client gets its first audio, up to this place; it moves `to_ms` on as more follows."""
+        self._sent.append(Sent(from_ms, from_ms, client))
         return self._sent[-1]
 
     async def advance(self, now_ns: int) -> None:
