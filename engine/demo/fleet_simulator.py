@@ -1,8 +1,10 @@
 """The simulator of a play of the fleet, and its book: what of each call went to which client."""
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
@@ -14,10 +16,12 @@ from engine.demo.processes import Child, child_environment, running
 from engine.demo.stage import START_S
 from engine.errors import DemoError
 from engine.simulator.call import Sent
+from engine.simulator.options import SPEECH_DIR
 
 ANSWER_S = 5.0
 LAST_WORDS_S = 3.0
 OK, CREATED, NO_CONTENT = 200, 201, 204
+LEFT_OUT = "call-09.wav"  # says a phrase twice within five seconds
 
 
 class FleetCall(PlayedCall):
@@ -114,3 +118,19 @@ class FleetSimulator:
             return _CALLS.validate_python(body)
         except ValidationError as error:
             raise DemoError(f"The simulator's book can't be read: {error}") from error
+
+    async def late_ms(self) -> float:
+        """How far it was behind its own clock at worst; 0 where it does not say."""
+        status, body = await self._http.ask("GET", f"{self.url}/simulator/load")
+        return float(body["late_ms"]) if status == OK else 0.0
+
+
+def quotable_speech(folder: Path) -> Path:
+    """The recordings in which something is said, so that no phrase of one could be taken for another; returns the folder."""
+    manifest = json.loads((SPEECH_DIR / "manifest.json").read_text())
+    kept = [call for call in manifest["calls"] if call["said"] and call["file"] != LEFT_OUT]
+    folder.mkdir()
+    for call in kept:
+        (folder / call["file"]).symlink_to(SPEECH_DIR / call["file"])
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"calls": kept}))
+    return folder
