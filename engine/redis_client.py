@@ -7,6 +7,7 @@ caller to judge. Messages name host and port, or the socket's path, never the re
 
 import asyncio
 import hashlib
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -100,7 +101,7 @@ class RedisClient:
 
         text = f"{getattr(error, 'status_code', None) or ''} {error}".strip()
         for word, (kind, advice) in _ANSWERS.items():
-            if word in text:
+            if re.search(rf"\b{word}\b", text):
                 return FleetError(f"Redis at {self.where}: {advice} ({word})", kind)
         for kind_of_error, word in (
             (exceptions.AuthorizationError, "NOPERM"),
