@@ -236,9 +236,9 @@ class Supervisor:
         stopping = self._stopping
         if self._audiohook is not None and self._options.audiohook.reconnects:
             self._audiohook.ask_to_reconnect()
-        if self._fleet:
-            await stopping.unless_hurried(self._fleet.drain(), stopping.call_deadline)
-        await stopping.unless_hurried(self._conversations.drain(stopping.call_deadline), stopping.call_deadline)
+        leaving = self._conversations.drain(stopping.call_deadline)
+        leaving = self._fleet.drain(leaving) if self._fleet else leaving
+        await stopping.unless_hurried(leaving, stopping.call_deadline)
         await self._conversations.drain(self._loop.time())
         if self._fleet:
             await self._fleet.leave()
