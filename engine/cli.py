@@ -25,6 +25,7 @@ from engine import (
     doctor,
     doctor_views,
     evaluate_cli,
+    fleet_cli,
     fleet_demo_cli,
     listen_cli,
     model_views,
@@ -57,9 +58,8 @@ app = typer.Typer(
 models = typer.Typer(no_args_is_help=True, help="Vosk models: list, fetch, check.")
 app.add_typer(models, name="models")
 app.add_typer(commands_cli.commands, name="commands")
-fleet = typer.Typer(no_args_is_help=True, help="Many engines over one Redis.")
-fleet.command("demo")(fleet_demo_cli.fleet_demo)
-app.add_typer(fleet, name="fleet")
+app.add_typer(fleet_cli.fleet, name="fleet")
+fleet_cli.fleet.command("demo")(fleet_demo_cli.fleet_demo)
 app.add_typer(bench, name="bench")
 app.add_typer(simulator, name="simulate")
 app.command()(listen_cli.listen)

@@ -16,7 +16,7 @@ from engine.cgroup import processors
 from engine.config_audiohook import complete_audiohook, credential_faults
 from engine.config_faults import Fault, pydantic_faults
 from engine.config_fleet import complete_fleet, fleet_faults
-from engine.config_layers import Draft, read_layers
+from engine.config_layers import ENVIRONMENT, Draft, read_layers
 from engine.config_rules import complete_rules, complete_sinks, replace_rules, rule_faults
 from engine.errors import ConfigError
 from engine.genesys import regions
@@ -25,12 +25,15 @@ from engine.options import (
     AdminOptions,
     AudioHookOptions,
     EngineOptions,
+    FleetOptions,
     Options,
     RuleOptions,
     ShardOptions,
     SpeechOptions,
 )
 
+FLEET_NAMES = frozenset(name for name, loc in ENVIRONMENT.items() if loc[0] == "fleet")
+NO_FLEET = "not set: this machine is in no fleet; set CUELINE_REDIS_URL to the Redis that its nodes share"
 DEFAULT_REGION = "mypurecloud.com"
 MAX_DEFAULT_SHARDS = 256
 _ADDRESSES = {"login_url": regions.login_url, "api_url": regions.api_url, "realtime_url": regions.realtime_url}
@@ -53,6 +56,12 @@ class AdminPart(Options):
     """The part that a client of the admin API needs."""
 
     admin: AdminOptions
+
+
+class FleetPart(Options):
+    """The part that somebody needs who looks at the fleet."""
+
+    fleet: FleetOptions
 
 
 class ListeningOptions(Options):
@@ -81,6 +90,7 @@ def load(
     _complete_local(draft)
     complete_audiohook(draft)
     _complete_genesys(draft, notice)
+    _complete_discovery(draft)
     complete_rules(draft)
     complete_sinks(draft)
     complete_fleet(draft)
@@ -103,6 +113,16 @@ def load_admin(config_file: Path | None, environ: Mapping[str, str]) -> AdminOpt
     ours = {name: value for name, value in environ.items() if name.startswith("CUELINE_ADMIN_")}
     draft = read_layers(config_file, ours)
     return _checked(AdminPart, draft, {"admin": draft.table("admin")}).admin
+
+
+def load_fleet(config_file: Path | None, environ: Mapping[str, str]) -> FleetOptions:
+    """Return which fleet it is and where, or raise ConfigError with every fault of that; nothing else is looked at."""
+    ours = {name: value for name, value in environ.items() if name.removesuffix("_FILE") in FLEET_NAMES}
+    draft = read_layers(config_file, ours)
+    fleet = draft.table("fleet")
+    if "redis_url" not in fleet and not draft.faults:
+        draft.faults.append(Fault(("fleet", "redis_url"), NO_FLEET))
+    return _checked(FleetPart, draft, {"fleet": fleet}).fleet
 
 
 def load_listening(
@@ -164,3 +184,14 @@ def _complete_genesys(draft: Draft, notice: Callable[[str], None]) -> None:
             genesys[name] = _ADDRESSES[name](region)
     except ValueError as error:
         draft.faults.append(Fault(("genesys", "region"), f"{error}; {_PRIVATE}", region))
+
+
+def _complete_discovery(draft: Draft) -> None:
+    """`all` instead of ids means every queue."""
+    discovery = draft.raw.get("discovery")
+    queues = discovery.get("queues") if isinstance(discovery, dict) else None
+    if isinstance(discovery, dict) and queues in ("all", ["all"]):
+        del discovery["queues"]
+        discovery["all_queues"] = True
+    elif isinstance(discovery, dict) and isinstance(queues, list) and all(isinstance(queue, str) for queue in queues):
+        discovery["queues"] = list(dict.fromkeys(queues))

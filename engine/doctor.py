@@ -16,6 +16,7 @@ from engine.config import LocalOptions, load, load_local
 from engine.doctor_audiohook import check_audiohook
 from engine.doctor_checks import IN_USE, Check, check_address
 from engine.doctor_effects import check_state, check_traces, check_webhooks
+from engine.doctor_fleet import check_fleet, check_redis_sinks
 from engine.doctor_machine import survey_machine
 from engine.doctor_platform import ObtainToken, check_credentials
 from engine.doctor_running import health_at, judge_health
@@ -44,6 +45,7 @@ async def examine(
         return [*checks, _configuration(error.faults, without_platform=not local.audiohook.keys)]
     checks.append(Check("configuration", "ok", "no faults"))
     checks += [*await check_webhooks(options.sinks), *check_traces(options.telemetry)]
+    checks += [*await check_fleet(options.fleet), *await check_redis_sinks(options.sinks)]
     return [*checks, await check_credentials(options.genesys, options.sinks, obtain_token)]
 
 

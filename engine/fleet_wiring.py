@@ -16,6 +16,8 @@ from engine import __version__
 from engine.errors import ConfigError, FleetError
 from engine.fleet.effects import FleetEffects
 from engine.fleet.handing import hand_all_over, relieve
+from engine.fleet.leadership import FleetLeadership
+from engine.fleet.looking import look_of
 from engine.fleet.node import Node
 from engine.fleet.offers import FleetOffers
 from engine.fleet.store import FleetStore
@@ -93,7 +95,14 @@ class Fleet:
         self._host = host
         self.node = Node(options.fleet, store, host, metrics.fleet)
         self.effects = FleetEffects(store, self.node.calls, metrics.fleet)
-        self.offers = FleetOffers(store, lambda text: bool(CONVERSATION_ID.fullmatch(text)), conversations.remove)
+        self.look = look_of(store, options.fleet)
+        self.leadership = FleetLeadership(store, options.fleet.lease_s, metrics.fleet)
+        self.offers = FleetOffers(
+            store,
+            lambda text: bool(CONVERSATION_ID.fullmatch(text)),
+            conversations.remove,
+            lambda: self.leadership.epoch,
+        )
 
     @property
     def ready(self) -> bool:

@@ -32,7 +32,8 @@ class LiveView:
     ) -> None:
         model = options.speech.model_path.name
         self.stands = EngineStands(readiness, metrics, platform, inside, info, model)
-        setting = Setting(__version__, round(time.time(), 3), options.console.show_text, options.rules)
+        fleet = options.fleet.name if options.fleet.configured else None
+        setting = Setting(__version__, round(time.time(), 3), options.console.show_text, options.rules, fleet)
         events = EventStream(metrics.event_lost, kept=0)
         self.board = Board(setting, self.stands, events, metrics.without_audio)
         self.live = Live(self.board, events)

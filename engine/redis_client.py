@@ -33,7 +33,7 @@ _ANSWERS: dict[str, tuple[str, str]] = {
     "MISCONF": ("full", "it can't save to its disk and takes no writes: see its log"),
     "LOADING": ("unreachable", "it is still loading its data"),
     "MASTERDOWN": ("unreachable", "it is a replica that has lost its primary"),
-    "BUSY": ("unreachable", "a script of somebody's runs for too long"),
+    "BUSY ": ("unreachable", "a script of somebody's runs for too long"),
     "MOVED": ("protocol", "it is part of a cluster and the fleet's keys are elsewhere: give that node's address"),
     "CROSSSLOT": ("protocol", "it is part of a cluster; use one that is not"),
     "unknown command": ("old", "it lacks a command that is needed: Redis 6.2 or newer, or Valkey"),
@@ -81,9 +81,14 @@ class RedisClient:
     async def _told(self, wait_s: float = 0.0) -> AsyncIterator[None]:
         from redis import exceptions  # noqa: PLC0415 - see open_redis
 
+        task = asyncio.current_task()
+        assert task is not None
         try:
             async with asyncio.timeout(self._timeout_s + wait_s):
+                asked = task.cancelling()
                 yield
+                if task.cancelling() > asked:  # the library has swallowed it
+                    raise asyncio.CancelledError
         except exceptions.RedisError as error:
             raise self._fault(error) from error
         except (OSError, TimeoutError) as error:

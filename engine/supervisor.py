@@ -35,6 +35,7 @@ from engine.intake.registry import Conversations
 from engine.intake.retry_budget import RetryBudget
 from engine.live_view import LiveView
 from engine.metrics import Metrics
+from engine.notifications import following
 from engine.notify import Notifier, status_line
 from engine.open_files import raise_limit
 from engine.options import EngineOptions
@@ -102,7 +103,8 @@ class Supervisor:
         )
         self._fleet: Fleet | None = None
         parts = AdminParts(
-            self._conversations, self._readiness, self._metrics, self._events, self._live.live, self._offers
+            *(self._conversations, self._readiness, self._metrics, self._events, self._live.live, self._offers),
+            lambda: self._fleet.look if self._fleet else None,
         )
         self._admin = AdminServer(options.admin, parts)
         self._state: StateFile | None = None
@@ -178,6 +180,10 @@ class Supervisor:
             await stack.enter_async_context(self._fleet.running(self._followed, known, static))
         else:
             begin_with(self._conversations, known, static)
+        if self._options.discovery.configured:
+            await stack.enter_async_context(
+                following(self._options, self._conversations, self._platform, self._metrics, self._fleet)
+            )
         noting = self._loop.create_task(self._followed.keep_noting(lambda: self._conversations.followed))
         stack.callback(noting.cancel)
 

@@ -33,6 +33,8 @@ def parsed(words: list[str]) -> None:
     context = None
     while isinstance(command, typer.core.TyperGroup):
         context = command.make_context(name, [*words], parent=context)
+        if not words and command.invoke_without_command:
+            return
         name, command, words = command.resolve_command(context, words)
         assert command is not None
     if words != ["--help"]:

@@ -17,6 +17,7 @@ from engine.admin.console import ConsoleApi
 from engine.admin.conversations import Conversations, ConversationsApi, Offers
 from engine.admin.event_feed import EventsApi
 from engine.admin.events import EventStream
+from engine.admin.fleet import FleetApi, Look
 from engine.admin.guard import make_guard
 from engine.admin.health import HealthApi, LoopTicker, Readiness
 from engine.admin.limits import LIMITS, USUAL, Limits, Turned, make_patience
@@ -45,6 +46,7 @@ DELETE /v1/conversations/{id}    follow it no more
 GET    /v1/conversations/{id}/timeline   when it was spoken on, its phrases, its gaps
 GET    /v1/events                what happens, as server-sent events
 GET    /v1/live                  the whole state, then what changes, as server-sent events (docs/live.md)
+GET    /v1/fleet                 all nodes of the fleet, where this is one (docs/fleet.md)
 
 Where a token is set, all but /, /healthz and /readyz need the header Authorization: Bearer TOKEN.
 """
@@ -60,6 +62,7 @@ class AdminParts:
     events: EventStream
     live: Live | None = None
     offers: Callable[[], Offers | None] = lambda: None  # where new conversations go in a fleet
+    fleet: Callable[[], Look | None] = lambda: None  # known once it has begun
 
 
 def make_app(options: AdminOptions, parts: AdminParts, ticker: LoopTicker, limits: Limits) -> web.Application:
@@ -74,6 +77,7 @@ def make_app(options: AdminOptions, parts: AdminParts, ticker: LoopTicker, limit
     EventsApi(parts.events).add_to(app)
     if parts.live is not None:
         LiveApi(parts.live).add_to(app)
+    FleetApi(parts.fleet).add_to(app)
     return app
 
 

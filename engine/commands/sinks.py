@@ -11,6 +11,7 @@ from typing import assert_never
 from engine.commands import webhook
 from engine.commands.local_sinks import JsonLines, LogLines, PythonCall
 from engine.commands.platform_actions import Attributes, Disconnect, Platform, Transfer
+from engine.commands.redis_stream import RedisStream
 from engine.commands.sink import Sink
 from engine.errors import ConfigError
 from engine.options import (
@@ -38,7 +39,11 @@ async def open_sinks(options: Sequence[SinkOptions], platform: Platform | None) 
             for sink in options
             if isinstance(sink, WebhookSink)
         }
-        yield build_sinks(options, platform, sessions)
+        sinks = build_sinks(options, platform, sessions)
+        for sink in sinks.values():
+            if isinstance(sink, RedisStream):
+                stack.push_async_callback(sink.close)
+        yield sinks
 
 
 def build_sinks(
@@ -76,7 +81,7 @@ def _build(  # noqa: PLR0911 - one per type
         case AttributesSink():
             return Attributes(options, _needed(platform, options))
         case RedisSink():
-            raise ConfigError([f"sinks.{options.name}.type = 'redis': not built yet"])
+            return RedisStream(options)
         case _:
             assert_never(options)
 

@@ -71,6 +71,7 @@ class Call:
     lost_at: int = 0  # answers in a row by which Redis does not know it
     leaving: bool = False  # it was told to leave
     asked_over: bool = False  # Redis is being told that we hear it
+    adopting: bool = False  # we have read our own offer of it: its entry is about to change
 
     @property
     def conversation_id(self) -> str:
@@ -138,7 +139,7 @@ class Calls:
         """An answer has come to a question sent then: rights go on, or don't."""
         held = [call for call in asked if self.live.get(call.conversation_id) is call and call.phase != "lingering"]
         lost = [call for call in held if call.entry in answer.lost]
-        moved = [call for call in held if call.entry in answer.moved]
+        moved = [call for call in held if call.entry in answer.moved and not call.adopting]
         missing = [call for call in held if call.entry in answer.missing]
         gone = {id(call) for call in (*lost, *moved)}
         unknown = {id(call) for call in missing}

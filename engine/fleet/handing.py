@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 async def hand_all_over(node: Node) -> None:
     """Until this node follows nothing. It reads no offers any more."""
-    node.draining = True
+    await node.read_no_more()
     if len(node.calls):
         log.info("Calls are handed over to other nodes", calls=len(node.calls))
     while len(node.calls):

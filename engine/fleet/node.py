@@ -78,6 +78,7 @@ class Node:
         self._news = asyncio.Event()  # renew at once
         self.reading = True
         self.draining = False
+        self._taking: asyncio.Task[None] | None = None
 
     @property
     def ready(self) -> bool:
@@ -92,12 +93,19 @@ class Node:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """All loops run."""
-        loops = (self._take, self._renew, self._fence, self._view, self.chores.run)
+        loops = (self._renew, self._fence, self._view, self.chores.run)
         async with AsyncExitStack() as stack:
             for loop in loops:
-                task = self._loop.create_task(loop(), name=f"fleet {loop.__name__}")
-                stack.callback(task.cancel)
+                stack.callback(self._loop.create_task(loop(), name=f"fleet {loop.__name__}").cancel)
+            self._taking = self._loop.create_task(self._take(), name="fleet take")
+            stack.callback(self._taking.cancel)
             yield
+
+    async def read_no_more(self) -> None:
+        """No offer is taken any more; return once the last that was asked for is here."""
+        self.draining = True
+        if self._taking:
+            await asyncio.wait({self._taking}, timeout=self._options.lease_s)
 
     # taking
 
@@ -165,6 +173,7 @@ class Node:
     def _came_back(self, call: Call, offer: Offer, sent: Tick) -> None:
         """A call that we follow is offered to us: by ourselves, or Redis had forgotten that we do."""
         if offer.holder == self.store.consumer:
+            call.adopting = True
             self.chores.owe(partial(self._adopt, call, offer, sent))
         elif call.lost_at and offer.holder is None:
             call.entry, call.right = offer.entry, leased(sent, self._options.lease_s)
@@ -175,9 +184,10 @@ class Node:
             self.chores.owe(partial(self.store.give_back, [offer.entry]))
 
     async def _adopt(self, call: Call, offer: Offer, sent: Tick) -> None:
-        if await self.store.took_over(offer) and self.calls.get(call.conversation_id) is call:
+        if await self.store.took_over(offer):
             call.entry, call.right = offer.entry, leased(sent, self._options.lease_s)
             call.becomes("ours", tick())
+        call.adopting = False
 
     def _refused(self, offer: Offer, error: RefusedError) -> None:
         log.warning("A call of the fleet was refused", conversation_id=offer.conversation_id, reason=error.reason)

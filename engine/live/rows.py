@@ -20,6 +20,7 @@ class Setting:
     started_at: float
     shows_text: bool
     rules: tuple[RuleOptions, ...]
+    fleet: str | None = None  # its name, where this is a node
 
     def rows(self) -> dict[str, Any]:
         """As the state begins."""
@@ -28,6 +29,7 @@ class Setting:
             "started_at": self.started_at,
             "tick_s": TICK_S,
             "shows_text": self.shows_text,
+            "fleet": self.fleet,
             "rules": [
                 {"name": rule.name, "phrases": list(rule.phrases), "sinks": list(rule.sinks)} for rule in self.rules
             ],

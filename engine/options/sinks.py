@@ -103,6 +103,12 @@ class RedisSink(SinkBase):
     max_length: int = Field(
         100_000, ge=1, description="Events kept in the stream, about so many: the oldest are dropped."
     )
+    once_s: float = Field(
+        86_400.0,
+        ge=60,
+        le=604_800,
+        description="For so long a command is in the stream once, however often it is sent.",
+    )
 
 
 SinkOptions = Annotated[

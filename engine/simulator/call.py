@@ -5,6 +5,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
@@ -76,6 +77,7 @@ class Call:
         self.conversation = conversation
         self.wait_ms = wait_ms  # from its first subscription to the beginning of its audio
         self.listeners: set[Listener] = set()
+        self.announce: Callable[[], None] = lambda: None  # its participants have changed
         self._sent: deque[Sent] = deque(maxlen=SENT_KEPT)
 
     @property
@@ -100,7 +102,9 @@ class Call:
 
     async def end(self, reason: str) -> None:
         """End the conversation and tell the listeners; a second time changes nothing."""
-        self.conversation.end(epoch_ms())
+        if self.conversation.live:
+            self.conversation.end(epoch_ms())
+            self.announce()
         self.playback.stop(time.monotonic_ns())
         while self.listeners:
             await self.listeners.pop().end(reason)

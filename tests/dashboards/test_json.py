@@ -13,7 +13,7 @@ from tests.support.engine import ROOT
 from tools.dashboards.write import texts
 
 FOLDER = ROOT / "dashboards"
-NAMES = ("overview", "shards", "commands")
+NAMES = ("overview", "shards", "commands", "fleet")
 BOARDS = {name: json.loads((FOLDER / f"{name}.json").read_text()) for name in NAMES}
 SCHEMA = json.loads((ROOT / "tests/dashboards/dashboard.schema.json").read_text())
 PANELS = [(name, panel) for name, board in BOARDS.items() for panel in board["panels"] if panel["type"] != "row"]
@@ -55,7 +55,7 @@ def test_the_schema_holds(name):
 
 
 def test_uids_never_change():
-    assert {board["uid"] for board in BOARDS.values()} == {"cueline-overview", "cueline-shards", "cueline-commands"}
+    assert {board["uid"] for board in BOARDS.values()} == {f"cueline-{name}" for name in NAMES}
 
 
 @each_board

@@ -15,6 +15,7 @@ from tests.support.deployed import (
     KUBERNETES,
     ROOT,
     SECRETS_IN,
+    component_patch,
     compose_environment,
     compose_services,
     container,
@@ -39,7 +40,9 @@ DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 WAYS = {
     "compose": (compose_environment, {}, DEPLOY / "cueline.toml"),
     "compose with genesys": (compose_environment, {"genesys": True}, DEPLOY / "cueline.toml"),
+    "compose with fleet": (compose_environment, {"fleet": True}, DEPLOY / "cueline.toml"),
     "kubernetes": (kubernetes_environment, {}, KUBERNETES / "base/cueline.toml"),
+    "kubernetes with fleet": (kubernetes_environment, {"component": "fleet"}, KUBERNETES / "base/cueline.toml"),
     "kubernetes example": (
         kubernetes_environment,
         {"overlay": "example"},
@@ -52,6 +55,8 @@ def loaded(environment, toml, tmp_path):
     """The engine's options, its secrets being files in a folder of ours."""
     make(tmp_path)
     (tmp_path / "genesys_client_secret").write_text("s3cret\n")
+    (tmp_path / "redis_url").write_text("redis://redis:6379/0\n")
+    (tmp_path / "redis_password").write_text("open-sesame\n")
     (tmp_path / "webhook_secret").write_text("whsec_" + "QUJD" * 8)
     for name, value in environment.items():
         if name.endswith("_FILE"):
@@ -73,6 +78,32 @@ def test_the_engine_takes_what_it_is_given(way, tmp_path):
     assert (options.audiohook.host, options.audiohook.port) == ("0.0.0.0", 8443)
     assert options.audiohook.keys[0].signed
     assert (options.genesys.credentials is not None) is ("genesys" in way or "example" in way)
+    assert options.fleet.configured is ("fleet" in way)
+
+
+def test_the_fleets_redis_keeps_what_it_is_told():
+    fleet = read(DEPLOY / "compose.fleet.yaml")
+    redis, engine = fleet["services"]["redis"], fleet["services"]["cueline"]
+    words = redis["command"]
+    said = dict(zip(words[1::2], words[2::2], strict=True))
+    assert (said["--appendonly"], said["--maxmemory-policy"]) == ("yes", "noeviction")
+    assert fleet["configs"]["redis_url"]["content"] == "redis://redis:6379/0"
+    assert engine["configs"] == [{"source": "redis_url", "target": engine["environment"]["CUELINE_REDIS_URL_FILE"]}]
+    assert engine["build"]["args"]["EXTRAS"] == "redis hiredis"
+    assert "ports" not in redis
+    assert re.fullmatch(r".+:\d+(\.\d+)+", redis["image"])
+
+
+def test_the_component_fleet_fits_the_base():
+    for kind, pointer in (
+        ("StatefulSet", "/spec/template/spec/containers/0/env/-"),
+        ("NetworkPolicy", "/spec/egress/-"),
+    ):
+        operations = component_patch("fleet", kind)
+        assert {(operation["op"], operation["path"]) for operation in operations} == {("add", pointer)}
+    (rule,) = (operation["value"] for operation in component_patch("fleet", "NetworkPolicy"))
+    assert rule["ports"] == [{"port": 6379, "protocol": "TCP"}]
+    assert isinstance(read(KUBERNETES / "base/networkpolicy.yaml")["spec"]["egress"], list)
 
 
 def test_the_engine_takes_what_systemd_gives_it(tmp_path):

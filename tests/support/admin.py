@@ -9,6 +9,7 @@ from typing import ClassVar
 import aiohttp
 
 from engine.admin.events import EventStream
+from engine.admin.fleet import Look
 from engine.admin.limits import USUAL, Limits
 from engine.admin.live_feed import Live
 from engine.admin.server import AdminParts, AdminServer
@@ -64,13 +65,17 @@ class Admin:
 
 @contextlib.asynccontextmanager
 async def running(
-    limits: Limits = USUAL, ssl: bool | SSLContext = True, live: Live | None = None, **settings: object
+    limits: Limits = USUAL,
+    ssl: bool | SSLContext = True,
+    live: Live | None = None,
+    fleet: Look | None = None,
+    **settings: object,
 ) -> AsyncIterator[Admin]:
     """`settings` are AdminOptions'; `ssl` is what the client trusts."""
     registry, metrics = Registry(), Metrics()
     ready = {"model_loaded": True, "shards_up": True, "not_draining": True, "capacity_left": True}
     events = EventStream(metrics.event_lost)
-    parts = AdminParts(registry, lambda: ready, metrics, events, live)
+    parts = AdminParts(registry, lambda: ready, metrics, events, live, fleet=lambda: fleet)
     server = AdminServer(AdminOptions(port=0, **settings), parts, limits)
     await server.start()
     timeout = aiohttp.ClientTimeout(total=10)

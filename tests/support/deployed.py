@@ -39,11 +39,13 @@ def lines_of(path: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-def compose_environment(*, genesys: bool = False) -> dict[str, str]:
+def compose_environment(*, genesys: bool = False, fleet: bool = False) -> dict[str, str]:
     """The engine's in compose; variables at their defaults, those that must be set made up."""
     environment = dict(compose_services()["cueline"]["environment"])
     if genesys:
         environment |= read(DEPLOY / "compose.genesys.yaml")["services"]["cueline"]["environment"]
+    if fleet:
+        environment |= read(DEPLOY / "compose.fleet.yaml")["services"]["cueline"]["environment"]
     made_up = {"GENESYS_CLIENT_ID": "an-id", "GENESYS_REGION": "mypurecloud.de"}
     return {name: _filled(str(value), made_up) for name, value in environment.items()}
 
@@ -52,8 +54,15 @@ def _filled(text: str, made_up: dict[str, str]) -> str:
     return re.sub(r"\$\{(\w+)(?::-([^}]*)|:\?[^}]*)\}", lambda part: made_up.get(part[1], part[2] or ""), text)
 
 
-def kubernetes_environment(*, overlay: str | None = None) -> dict[str, str]:
-    """The engine's in a pod of the base, or of an overlay."""
+def component_patch(component: str, kind: str) -> list[dict[str, Any]]:
+    """What a component of kustomize's does to a resource of the base."""
+    patches = read(KUBERNETES / "components" / component / "kustomization.yaml")["patches"]
+    (patch,) = (patch["patch"] for patch in patches if patch["target"]["kind"] == kind)
+    return yaml.safe_load(patch)  # type: ignore[no-any-return]
+
+
+def kubernetes_environment(*, overlay: str | None = None, component: str | None = None) -> dict[str, str]:
+    """The engine's in a pod of the base, or of an overlay, with a component; what the pod says of itself is `a-pod`."""
     environment = lines_of(KUBERNETES / "base/environment.env")
     pairs = container()["env"]
     if overlay is not None:
@@ -61,7 +70,9 @@ def kubernetes_environment(*, overlay: str | None = None) -> dict[str, str]:
         environment |= lines_of(folder / "environment.env")
         (patched,) = read(folder / "secrets.yaml")["spec"]["template"]["spec"]["containers"]
         pairs = pairs + patched["env"]
-    return environment | {pair["name"]: pair["value"] for pair in pairs}
+    if component is not None:
+        pairs = pairs + [operation["value"] for operation in component_patch(component, "StatefulSet")]
+    return environment | {pair["name"]: pair.get("value", "a-pod") for pair in pairs}
 
 
 def unit_settings(*drop_ins: str) -> list[tuple[str, str]]:

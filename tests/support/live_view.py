@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.admin.events import EventStream
+from engine.admin.fleet import Look
 from engine.admin.live_feed import Live
 from engine.admin.server import AdminParts, AdminServer
 from engine.metrics import Metrics
 from engine.options import AdminOptions
 from tests.support.admin import Registry
+from tests.support.fleet_view import MadeUpFleet
 
 RULES = (
     {"name": "transfer-me", "phrases": ["transfer me", "let me speak to a human"], "sinks": ["crm", "transfer"]},
@@ -40,6 +42,7 @@ class MadeUp:
     phrases_told: int = 9
     at: float = field(default_factory=time.time)
     events: EventStream = field(default_factory=lambda: EventStream(kept=0))
+    fleet: MadeUpFleet | None = None
 
     def __post_init__(self) -> None:
         self.engine = {
@@ -112,6 +115,7 @@ class MadeUp:
         """All of it, now."""
         return self._now() | {
             "version": "0.1.0", "started_at": self.at - 9200, "tick_s": 1.0, "shows_text": self.texts, "rules": list(RULES),
+            "fleet": self.fleet.name if self.fleet else None,
             "calls": self.calls, "ended": self.ended, "phrases": self.phrases, "history": self.history(),
         }  # fmt: skip
 
@@ -136,6 +140,10 @@ class MadeUp:
         self.events.publish("phrase", row)
         return row
 
+    def look(self) -> Look | None:
+        """Of the admin API: who tells of the fleet."""
+        return self.fleet.look if self.fleet and not self.fleet.alone else None
+
     def timeline(self, key: str) -> dict[str, Any] | None:
         """Two minutes of talk by turns, of any call that is there."""
         self.asked.append(key)
@@ -158,9 +166,8 @@ class MadeUp:
 async def shown(view: MadeUp, port: int = 0, **settings: object) -> AsyncIterator[AdminServer]:
     """A server that shows the view; `settings` are AdminOptions'."""
     metrics = Metrics()
-    parts = AdminParts(
-        Registry(), lambda: view.engine["conditions"], metrics, EventStream(), live=Live(view, view.events)
-    )
+    live = Live(view, view.events)
+    parts = AdminParts(Registry(), lambda: view.engine["conditions"], metrics, EventStream(), live, fleet=view.look)
     server = AdminServer(AdminOptions(port=port, **settings), parts)
     await server.start()
     try:

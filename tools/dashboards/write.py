@@ -4,12 +4,13 @@ import json
 from pathlib import Path
 
 from tools.dashboards.commands import COMMANDS
+from tools.dashboards.fleet import FLEET
 from tools.dashboards.overview import OVERVIEW
 from tools.dashboards.panel import dashboard_json
 from tools.dashboards.shards import SHARDS
 
 FOLDER = Path(__file__).parents[2] / "dashboards"
-DASHBOARDS = {"overview": OVERVIEW, "shards": SHARDS, "commands": COMMANDS}
+DASHBOARDS = {"overview": OVERVIEW, "shards": SHARDS, "commands": COMMANDS, "fleet": FLEET}
 
 
 def texts() -> dict[str, str]:

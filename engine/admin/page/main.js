@@ -6,6 +6,7 @@ import { spotted } from "./call_selection.js";
 import { CallsPanel } from "./calls_panel.js";
 import { byId, mark, put } from "./dom.js";
 import { Feed } from "./feed.js";
+import { FleetPanel } from "./fleet_panel.js";
 import { Glance } from "./glance.js";
 import { LinkLine } from "./link_line.js";
 import { PhrasesPanel } from "./phrases_panel.js";
@@ -26,6 +27,7 @@ const calls = new CallsPanel((call) => timeline.open(call), () => soon("lists"))
 const phrases = new PhrasesPanel((call) => timeline.open(call));
 const plots = new Plots();
 const shards = new ShardsPanel();
+const fleet = new FleetPanel(feed);
 const signIn = new SignIn(feed);
 new Theme(byId("theme"), () => plots.recolour());
 
@@ -47,6 +49,7 @@ function onEvent(kind, data) {
 function onLink(link) {
   line.link = link;
   signIn.show(link, feed.token !== null);
+  fleet.link(link);
   soon("link");
 }
 
@@ -82,6 +85,7 @@ function drawLists(view) {
 function drawState() {
   const { version, started_at: started, rules } = board.state;
   showRules(rules);
+  fleet.begin(board.state.fleet);
   put(byId("about"), `Cueline ${version} · model ${board.engine.model} · started ${new Date(started * 1000).toLocaleDateString("en-CA")} ${clock(started)}`);
 }
 

@@ -1,7 +1,6 @@
 -- ARGV 3: status row, then entry, call, past for each held one. All that are still ours are ours for another lease.
 -- Returns time, lost (entry, consumer, …), moved, missing, withdrawn calls. Room for notes may lack; leases need none.
 local held, calls, ours, others, lost, moved, missing, withdrawn = {}, {}, {}, {}, {}, {}, {}, {}
-redis.call('ZADD', SEEN, now, me)
 for i = 4, #ARGV, 3 do
   held[ARGV[i]] = false
   calls[ARGV[i + 1]] = true
@@ -38,6 +37,7 @@ for first = 1, #ours, 1000 do
     end
   end
 end
+redis.pcall('ZADD', SEEN, now, me) -- Redis refuses for lack of memory only what a script writes first; claims it never refuses
 for _, id in ipairs(spare) do redis.call('XCLAIM', OFFERS, GROUP, NOBODY, 0, id, 'JUSTID') end
 
 for _, i in ipairs(others) do
