@@ -13,8 +13,8 @@ SEED ?= 1
 SOURCE ?= realtime
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types cover bench bench-capacity bench-sources bench-compare bench-gate bench-rebase fuzz fuzz-short \
-	docs dashboards chaos chaos-short soak overload lock clean validate watch
+.PHONY: help setup demo test check lint types cover bench bench-capacity bench-sources bench-compare bench-gate bench-rebase bench-fleet fuzz fuzz-short \
+	docs dashboards chaos chaos-short chaos-fleet chaos-fleet-short soak overload lock clean validate watch fleet-demo
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ demo: $(READY) ## a local Genesys Cloud, the engine, real speech: see phrases be
 
 watch: $(READY) ## simulated calls that come and go, the engine and its console in your browser, until Ctrl-C
 	@$(BIN)/cueline watch --source $(SOURCE)
+
+fleet-demo: $(READY) ## three engines over a real Redis (apt install redis-server): one is killed, one comes, one is drained; two minutes
+	@$(BIN)/cueline fleet demo
 
 test: $(READY) ## the tests
 	@tools/tests.sh $(WORKERS) $(BIN)/pytest
@@ -75,6 +78,9 @@ bench-sources: $(READY) ## what a call costs by the real-time socket and by Audi
 bench-compare: $(READY) ## Cueline beside a plain server, a script per call and the decoder's limit; about 20 minutes
 	@$(BIN)/python -m bench.compare
 
+bench-fleet: $(READY) ## what a fleet's coordination costs: Redis operations, processors, 10,000 offers at once; 20 seconds
+	@$(BIN)/python -m bench.fleet
+
 fuzz: $(READY) ## INPUTS=10000000 made inputs for every parser that meets the outside; half an hour (tests/fuzz/README.md)
 	@$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),10000000)
 
@@ -87,6 +93,13 @@ chaos: $(READY) ## 500 faults of 48 kinds against a real engine: nothing lost, n
 
 chaos-short: $(READY) ## each kind once, in about two minutes; CI runs this
 	@$(BIN)/python -m tests.chaos --faults 48 --seed $(SEED) --calls 8 --hook-calls 4 --calm 18 --spacing 0.7
+
+chaos-fleet: $(READY) ## each kind of fault three times on three nodes over a real Redis; about ten minutes
+	@mkdir -p var
+	@$(BIN)/python -m tests.chaos.fleet --rounds 3 --seed $(SEED) --report var/chaos-fleet.json
+
+chaos-fleet-short: $(READY) ## each of them once, in about two minutes; CI runs this
+	@$(BIN)/python -m tests.chaos.fleet --seed $(SEED) --calm 14 --breath 1
 
 soak: $(READY) ## steady load for MINUTES, at CALLS or 70 % of bench/capacity.json; then what has grown
 	@mkdir -p var

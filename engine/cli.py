@@ -26,6 +26,7 @@ from engine import (
     doctor_views,
     evaluate_cli,
     fleet_cli,
+    fleet_demo_cli,
     listen_cli,
     model_views,
     top_cli,
@@ -58,6 +59,7 @@ models = typer.Typer(no_args_is_help=True, help="Vosk models: list, fetch, check
 app.add_typer(models, name="models")
 app.add_typer(commands_cli.commands, name="commands")
 app.add_typer(fleet_cli.fleet, name="fleet")
+fleet_cli.fleet.command("demo")(fleet_demo_cli.fleet_demo)
 app.add_typer(bench, name="bench")
 app.add_typer(simulator, name="simulate")
 app.command()(listen_cli.listen)

@@ -90,6 +90,7 @@ def load(
     _complete_local(draft)
     complete_audiohook(draft)
     _complete_genesys(draft, notice)
+    _complete_discovery(draft)
     complete_rules(draft)
     complete_sinks(draft)
     complete_fleet(draft)
@@ -183,3 +184,14 @@ def _complete_genesys(draft: Draft, notice: Callable[[str], None]) -> None:
             genesys[name] = _ADDRESSES[name](region)
     except ValueError as error:
         draft.faults.append(Fault(("genesys", "region"), f"{error}; {_PRIVATE}", region))
+
+
+def _complete_discovery(draft: Draft) -> None:
+    """`all` instead of ids means every queue."""
+    discovery = draft.raw.get("discovery")
+    queues = discovery.get("queues") if isinstance(discovery, dict) else None
+    if isinstance(discovery, dict) and queues in ("all", ["all"]):
+        del discovery["queues"]
+        discovery["all_queues"] = True
+    elif isinstance(discovery, dict) and isinstance(queues, list) and all(isinstance(queue, str) for queue in queues):
+        discovery["queues"] = list(dict.fromkeys(queues))

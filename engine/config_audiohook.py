@@ -58,6 +58,9 @@ def _askers(raw: Mapping[str, Any], genesys: Mapping[str, Any], *, meant: bool) 
         yield f"calls come without them only by AudioHook, and {_API_KEY} is not set"
     if genesys.get("conversation_ids"):
         yield "GENESYS_CONVERSATION_ID names conversations to follow"
+    discovery = raw.get("discovery")
+    if isinstance(discovery, dict) and any(discovery.get(name) for name in ("queues", "users", "all_queues")):
+        yield "[discovery] names whose calls are followed"
     sinks = raw.get("sinks")
     for sink in sinks if isinstance(sinks, list) else ():
         kind = sink.get("type") if isinstance(sink, dict) else None

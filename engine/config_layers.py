@@ -28,6 +28,8 @@ ENVIRONMENT: dict[str, Loc] = {
     "GENESYS_API_URL": ("genesys", "api_url"),
     "GENESYS_REALTIME_URL": ("genesys", "realtime_url"),
     "GENESYS_CONVERSATION_ID": ("genesys", "conversation_ids"),
+    "CUELINE_FOLLOW_QUEUES": ("discovery", "queues"),
+    "CUELINE_FOLLOW_USERS": ("discovery", "users"),
     "VOSK_MODEL_PATH": ("speech", "model_path"),
     "CUELINE_PROFILE": ("speech", "profile"),
     "CUELINE_SHARDS": ("shards", "count"),
@@ -74,7 +76,12 @@ SECRETS = (  # each also as NAME_FILE: a file that holds it
     "CUELINE_REDIS_URL",
     "CUELINE_REDIS_PASSWORD",
 )
-_LISTS = ("GENESYS_CONVERSATION_ID", "CUELINE_AUDIOHOOK_TRUSTED_PROXIES")
+_LISTS = (
+    "GENESYS_CONVERSATION_ID",
+    "CUELINE_FOLLOW_QUEUES",
+    "CUELINE_FOLLOW_USERS",
+    "CUELINE_AUDIOHOOK_TRUSTED_PROXIES",
+)
 
 
 @dataclass

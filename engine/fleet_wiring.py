@@ -5,10 +5,11 @@ What the engine does without a fleet and with one is told apart here and nowhere
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -16,6 +17,7 @@ from engine import __version__
 from engine.errors import ConfigError, FleetError
 from engine.fleet.effects import FleetEffects
 from engine.fleet.handing import hand_all_over, relieve
+from engine.fleet.leadership import FleetLeadership
 from engine.fleet.looking import look_of
 from engine.fleet.node import Node
 from engine.fleet.offers import FleetOffers
@@ -59,11 +61,10 @@ class EngineHost:
 
     def status(self) -> dict[str, object]:
         """What all nodes may see of this one."""
-        shared = sum(1 for info in self._conversations.list() if info.session_id and info.reason is None)
         return {
             "version": __version__,
             "since": round(self.since_s, 3),
-            "audiohook": shared,
+            "audiohook": self._conversations.sessions,
             "room": self._pool.room(),
             "utilization": round(self.load() * self._options.shards.max_utilization, 3),
             "admin": self._admin_url(),
@@ -95,12 +96,18 @@ class Fleet:
         self.node = Node(options.fleet, store, host, metrics.fleet)
         self.effects = FleetEffects(store, self.node.calls, metrics.fleet)
         self.look = look_of(store, options.fleet)
-        self.offers = FleetOffers(store, lambda text: bool(CONVERSATION_ID.fullmatch(text)), conversations.remove)
+        self.leadership = FleetLeadership(store, options.fleet.lease_s, metrics.fleet)
+        self.offers = FleetOffers(
+            store,
+            lambda text: bool(CONVERSATION_ID.fullmatch(text)),
+            conversations.remove,
+            lambda: self.leadership.epoch,
+        )
 
     @property
     def ready(self) -> bool:
         """Whether Redis answers, or did lately."""
-        return self.node.ready
+        return self.node.following.ready
 
     @asynccontextmanager
     async def running(self, followed: Followed, known: Sequence[Known], static: Iterable[str]) -> AsyncIterator[None]:
@@ -131,9 +138,11 @@ class Fleet:
         await self._store.offer(known.conversation_id, "earlier", past=past)
         followed.forget(known)
 
-    async def drain(self) -> None:
-        """Hand all calls over; ends when none is left."""
-        await hand_all_over(self.node)
+    async def drain(self, leaving: Coroutine[Any, Any, None]) -> None:
+        """Hand all calls over, while `leaving` waits for what the peers have opened; return when none is left."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(hand_all_over(self.node))
+            both.create_task(leaving)
 
     async def leave(self) -> None:
         """No call is followed any more: tell Redis what it is owed, and be gone from the fleet's view."""

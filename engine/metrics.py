@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 
 from engine.audiohook_metrics import AudioHookMetrics
 from engine.command_metrics import CommandMetrics
+from engine.discovery_metrics import DiscoveryMetrics
 from engine.fleet_metrics import FleetMetrics
 from engine.shard_metrics import ShardCollector, ShardReading
 
@@ -52,6 +53,7 @@ class Metrics(CommandMetrics):
         ProcessCollector(registry=self.registry)
         self._make_of_conversations()
         self.audiohook = AudioHookMetrics(self.registry)
+        self.discovery = DiscoveryMetrics(self.registry)
         self.fleet = FleetMetrics(self.registry)
         self._make_of_the_engine()
 

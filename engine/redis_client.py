@@ -81,9 +81,14 @@ class RedisClient:
     async def _told(self, wait_s: float = 0.0) -> AsyncIterator[None]:
         from redis import exceptions  # noqa: PLC0415 - see open_redis
 
+        task = asyncio.current_task()
+        assert task is not None
         try:
             async with asyncio.timeout(self._timeout_s + wait_s):
+                asked = task.cancelling()
                 yield
+                if task.cancelling() > asked:  # the library has swallowed it
+                    raise asyncio.CancelledError
         except exceptions.RedisError as error:
             raise self._fault(error) from error
         except (OSError, TimeoutError) as error:

@@ -35,6 +35,7 @@ from engine.intake.registry import Conversations
 from engine.intake.retry_budget import RetryBudget
 from engine.live_view import LiveView
 from engine.metrics import Metrics
+from engine.notifications import following
 from engine.notify import Notifier, status_line
 from engine.open_files import raise_limit
 from engine.options import EngineOptions
@@ -179,6 +180,10 @@ class Supervisor:
             await stack.enter_async_context(self._fleet.running(self._followed, known, static))
         else:
             begin_with(self._conversations, known, static)
+        if self._options.discovery.configured:
+            await stack.enter_async_context(
+                following(self._options, self._conversations, self._platform, self._metrics, self._fleet)
+            )
         noting = self._loop.create_task(self._followed.keep_noting(lambda: self._conversations.followed))
         stack.callback(noting.cancel)
 
@@ -231,9 +236,9 @@ class Supervisor:
         stopping = self._stopping
         if self._audiohook is not None and self._options.audiohook.reconnects:
             self._audiohook.ask_to_reconnect()
-        if self._fleet:
-            await stopping.unless_hurried(self._fleet.drain(), stopping.call_deadline)
-        await stopping.unless_hurried(self._conversations.drain(stopping.call_deadline), stopping.call_deadline)
+        leaving = self._conversations.drain(stopping.call_deadline)
+        leaving = self._fleet.drain(leaving) if self._fleet else leaving
+        await stopping.unless_hurried(leaving, stopping.call_deadline)
         await self._conversations.drain(self._loop.time())
         if self._fleet:
             await self._fleet.leave()

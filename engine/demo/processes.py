@@ -28,6 +28,7 @@ LINE_BYTES = 4 * 1024 * 1024  # the simulator's ready line grows with the calls
 SHOWN_CHARS = 300
 COMPLAINTS = ("warning", "error", "critical")
 PACKAGE_HOME = Path(engine.__file__).parents[1]
+OURSELVES = (sys.executable, "-P", "-m", "engine")  # -P: a folder called engine where the user stands is none of ours
 
 Event = dict[str, Any]  # a line of JSON
 
@@ -119,7 +120,7 @@ class Child:
         """TERM, then KILL for its whole group after STOP_S or as soon as `hurry` is set; nothing of it is left."""
         waiting = asyncio.create_task(hurry.wait())
         try:
-            self._signal(signal.SIGTERM)
+            self.signal(signal.SIGTERM)
             await asyncio.wait({self._ended, waiting}, timeout=STOP_S, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._kill_group()
@@ -128,7 +129,8 @@ class Child:
                 task.cancel()
             await asyncio.gather(waiting, *self._tasks, return_exceptions=True)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def signal(self, number: signal.Signals) -> None:
+        """To the process itself; nothing where it has ended."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
 
@@ -180,9 +182,17 @@ async def running(
 
     `on_event` is told every line of JSON that it writes.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-P", "-m", "engine", *arguments),  # -P: a folder called engine where the user stands is none of ours
+    child = Child(name, await launch([*OURSELVES, *arguments], environment), is_ready, on_event)
+    try:
+        yield child
+    finally:
+        await child.stop(hurry)
+
+
+async def launch(words: Sequence[str], environment: Mapping[str, str]) -> asyncio.subprocess.Process:
+    """A process in a session of its own that reads nothing and whose streams are read by us."""
+    return await asyncio.create_subprocess_exec(
+        *words,
         env=dict(environment),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -190,8 +200,3 @@ async def running(
         limit=LINE_BYTES,
         start_new_session=True,
     )
-    child = Child(name, process, is_ready, on_event)
-    try:
-        yield child
-    finally:
-        await child.stop(hurry)

@@ -1,1 +1,1 @@
-"""Many engines that share calls over one Redis."""
+"""A node's part in a fleet: the store that all nodes share, and what one node does with it."""

@@ -67,10 +67,12 @@ class Call:
     phase: Phase
     conversation: Heard
     since_s: float  # boot time of its last change of phase
+    begun_mono_s: float  # when it was taken
     shared_until_s: float = 0.0  # boot time until which another node may hear it, too
     lost_at: int = 0  # answers in a row by which Redis does not know it
     leaving: bool = False  # it was told to leave
     asked_over: bool = False  # Redis is being told that we hear it
+    adopting: bool = False  # we have read our own offer of it: its entry is about to change
 
     @property
     def conversation_id(self) -> str:
@@ -115,7 +117,7 @@ class Calls:
     def take(self, offer: Offer, sent: Tick, begin: Callable[[], Heard]) -> Call:
         """An offer was read by a question sent then; `begin` follows it, and what it raises changes nothing."""
         phase: Phase = "coming" if offer.holder else "ours"
-        call = Call(offer, offer.entry, leased(sent, self.lease_s), phase, begin(), sent.boot_s)
+        call = Call(offer, offer.entry, leased(sent, self.lease_s), phase, begin(), sent.boot_s, sent.mono_s)
         call.becomes(phase, sent)
         self.live[offer.conversation_id] = call
         return call
@@ -138,7 +140,7 @@ class Calls:
         """An answer has come to a question sent then: rights go on, or don't."""
         held = [call for call in asked if self.live.get(call.conversation_id) is call and call.phase != "lingering"]
         lost = [call for call in held if call.entry in answer.lost]
-        moved = [call for call in held if call.entry in answer.moved]
+        moved = [call for call in held if call.entry in answer.moved and not call.adopting]
         missing = [call for call in held if call.entry in answer.missing]
         gone = {id(call) for call in (*lost, *moved)}
         unknown = {id(call) for call in missing}
@@ -178,8 +180,10 @@ class Calls:
     def covers(self, conversation_id: str, mono_s: float, now: Tick) -> bool:
         """Whether a phrase that ended then is ours to act on; so is all of calls that the fleet knows nothing of."""
         call = self.live.get(conversation_id)
-        right = call.right if call else self._left.get(conversation_id)
-        return right is None or right.covers(mono_s, now)
+        if call and mono_s >= call.begun_mono_s:
+            return call.right.covers(mono_s, now)
+        before = self._left.get(conversation_id)
+        return before is None or before.covers(mono_s, now)
 
     def alone(self, conversation_id: str, now: Tick) -> bool:
         """Whether no other node can act on it now, so that nobody need be asked where Redis does not answer."""

@@ -15,6 +15,7 @@ from engine.fleet.node import Node
 
 AT_ONCE = 8
 STEP_S = 0.1
+AGAIN_S = 3.0  # an offer may be gone because its taker could not hear the call; one that stands is not made again
 OVER_S = 10.0  # over the limit for so long
 OFFER_S = 10.0  # an offer of one that nobody takes is taken back after so long
 REST_S = 30.0  # and the next is made then
@@ -24,12 +25,14 @@ log = structlog.get_logger(__name__)
 
 async def hand_all_over(node: Node) -> None:
     """Until this node follows nothing. It reads no offers any more."""
-    node.draining = True
+    await node.read_no_more()
     if len(node.calls):
         log.info("Calls are handed over to other nodes", calls=len(node.calls))
     while len(node.calls):
         ours = [call for call in node.calls if call.phase == "ours" and not call.leaving]
-        for call in ours[: max(0, AT_ONCE - node.calls.count("offered"))]:
+        stale_s = tick().boot_s - AGAIN_S
+        stale = [call for call in node.calls if call.phase == "offered" and call.since_s < stale_s]
+        for call in (*stale, *ours[: max(0, AT_ONCE - node.calls.count("offered"))]):
             await _offer(node, call)
         await asyncio.sleep(STEP_S)
 
@@ -37,10 +40,10 @@ async def hand_all_over(node: Node) -> None:
 async def relieve(node: Node, above: float) -> None:
     """Hand one call after the other over while the load stays above so much; until cancelled."""
     over_s = 0.0
-    while not node.draining:
+    while not node.taking.over:
         await asyncio.sleep(1)
         over_s = over_s + 1 if node.load > above else 0.0
-        node.reading = over_s == 0
+        node.taking.reading = over_s == 0
         if over_s >= OVER_S and not await _one_less(node):
             await asyncio.sleep(REST_S)
             over_s = 0.0
@@ -67,9 +70,9 @@ async def _offer(node: Node, call: Call) -> bool:
     except FleetError:
         await asyncio.sleep(STEP_S)
         return False
-    if offered:
+    if offered or call.phase == "offered":
         call.becomes("offered", tick())
-        node.hurry()
+        node.renewing.hurry()
     return offered
 
 

@@ -22,7 +22,7 @@ class FleetOffers:
         store: FleetStore,
         valid: Callable[[str], bool],
         remove: Callable[[str], Awaitable[bool]],
-        epoch: Callable[[], int | None] = lambda: None,
+        epoch: Callable[[], int | None],
     ) -> None:
         self._store = store
         self._valid = valid
@@ -34,6 +34,8 @@ class FleetOffers:
         if not self._valid(conversation_id):
             return "refused"
         epoch = self._epoch() if source == "notifications" else None
+        if source == "notifications" and epoch is None:
+            return "stale"
         try:
             return await self._store.offer(conversation_id, source, epoch=epoch)
         except FleetError as error:

@@ -127,7 +127,7 @@ class FleetStore:
             if not _lost_group(error):
                 raise
             await self._make_group()
-            return []
+            reply = await self._client.run(*command, wait_s=block_s)
         rows = reply[0][1] if reply else []
         offers = [read_offer(entry, fields, self.clock) for entry, fields in rows if fields]
         return await self._with_living_holders(offers)

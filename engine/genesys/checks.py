@@ -12,8 +12,10 @@ from typing import Any, Literal
 from engine.options import Target
 
 Reason = Literal["live", "not_found", "not_visible", "ended", "no_voice"]
+Standing = Literal["coming", "talking", "over"]  # of one participant; it only ever goes on in this order
 
 OVER_STATES = frozenset({"disconnected", "terminated", "none"})
+COMING_STATES = frozenset({"alerting", "dialing", "contacting", "offering", "scheduled", "converting", "uploading"})
 CALLS = "calls"
 OTHER_MEDIA = (
     "callbacks",
@@ -57,6 +59,21 @@ def check_of(conversation: dict[str, Any]) -> ConversationCheck:
     return ENDED if all(map(_is_over, legs)) else LIVE
 
 
+def standings_of(conversation: dict[str, Any]) -> dict[str, Standing]:
+    """Say of each voice participant, by its id, how far it has come; one without an id goes by its place.
+
+    Where the conversation itself is over, everybody is. An unknown state counts as talking.
+    """
+    over = _is_over(conversation)
+    standings: dict[str, Standing] = {}
+    for index, participant in enumerate(_participants(conversation)):
+        if legs := _voice_legs(participant):
+            identity = participant.get("id")
+            name = identity if isinstance(identity, str) else f"#{index}"
+            standings[name] = "over" if over else _standing(legs)
+    return standings
+
+
 def participant_of(conversation: dict[str, Any], target: Target) -> str | None:
     """Return the id of the live customer or agent, one that is connected before one that is not yet."""
     return _first_live(conversation, PURPOSES[target])
@@ -98,6 +115,13 @@ def _voice_legs(participant: dict[str, Any]) -> list[dict[str, Any]]:
 def _is_over(part: dict[str, Any]) -> bool:
     ended = part.get("endTime") or part.get("disconnectedTime")
     return bool(ended) or _word(part, "state") in OVER_STATES
+
+
+def _standing(legs: list[dict[str, Any]]) -> Standing:
+    live = [_word(leg, "state") for leg in legs if not _is_over(leg)]
+    if not live:
+        return "over"
+    return "coming" if all(state in COMING_STATES for state in live) else "talking"
 
 
 def _is_connected(legs: list[dict[str, Any]]) -> bool:

@@ -13,6 +13,15 @@ import structlog
 
 from engine.errors import PlatformError
 from engine.genesys.checks import ConversationCheck
+from engine.genesys.notification_messages import (
+    ChannelOpened,
+    ListQueues,
+    LiveFound,
+    OpenChannel,
+    QueryLive,
+    QueuesListed,
+    Subscribe,
+)
 from engine.genesys.platform_link import START_TIMEOUT_S, PlatformLink
 from engine.genesys.platform_messages import (
     CheckConversation,
@@ -126,6 +135,33 @@ class PlatformClient:
         await self._ask(
             lambda number, deadline_s: SetAttributes(number, deadline_s, conversation_id, participant, attributes)
         )
+
+    async def open_channel(self) -> ChannelOpened:
+        """Make a notification channel; PlatformError."""
+        opened = await self._ask(OpenChannel)
+        assert isinstance(opened, ChannelOpened)
+        return opened
+
+    async def subscribe(self, channel_id: str, topics: tuple[str, ...]) -> tuple[str, ...]:
+        """Let a channel have exactly these topics, 1,000 at most; return those that were refused. PlatformError."""
+        refused = await self._ask(lambda number, deadline_s: Subscribe(number, deadline_s, channel_id, topics))
+        return tuple(refused)
+
+    async def live_calls(
+        self, since: str, until: str, page: int, queues: tuple[str, ...] = (), users: tuple[str, ...] = ()
+    ) -> LiveFound:
+        """List voice calls that are live, one page from 1; see `QueryLive`. PlatformError."""
+        found = await self._ask(
+            lambda number, deadline_s: QueryLive(number, deadline_s, since, until, page, queues, users)
+        )
+        assert isinstance(found, LiveFound)
+        return found
+
+    async def queues(self, page: int) -> QueuesListed:
+        """List the queues that the client may see, one page from 1; PlatformError."""
+        listed = await self._ask(lambda number, deadline_s: ListQueues(number, deadline_s, page))
+        assert isinstance(listed, QueuesListed)
+        return listed
 
     def token_seconds_left(self, now_s: float) -> float:
         """Life left of the token in use; 0 without one."""

@@ -18,6 +18,7 @@ import structlog
 
 import engine
 from engine.errors import PlatformError
+from engine.genesys.notification_messages import ChannelOpened, LiveFound, QueuesListed, TopicsHeld
 from engine.genesys.platform_messages import (
     Answer,
     Checked,
@@ -145,14 +146,12 @@ class PlatformLink:
         match message:
             case Ready():
                 self._ready.set_result(message.lean)
-            case TokenGiven() | TokenDescribed() | Checked() | Done() | Failed():
-                _, future = self._pending.get(message.number, (False, None))
-                if future is not None and not future.done():
-                    _settle(future, message)
             case TokenRenewed() | Retried() | LimitNeared() | RateLimited() | RenewalFailed():
                 self._on_note(message)
             case _:
-                assert_never(message)
+                _, future = self._pending.get(message.number, (False, None))
+                if future is not None and not future.done():
+                    _settle(future, message)
 
     def _on_gone(self) -> None:
         self.usable = False
@@ -169,8 +168,10 @@ def _settle(future: asyncio.Future[Any], answer: Answer) -> None:
     match answer:
         case TokenGiven():
             future.set_result(answer.token)
-        case TokenDescribed():
+        case TokenDescribed() | ChannelOpened() | LiveFound() | QueuesListed():
             future.set_result(answer)
+        case TopicsHeld():
+            future.set_result(answer.rejected)
         case Checked():
             future.set_result(answer.reason)
         case Done():

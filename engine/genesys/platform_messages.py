@@ -11,6 +11,16 @@ from typing import Literal
 from pydantic import SecretStr
 
 from engine.genesys.checks import Reason
+from engine.genesys.notification_messages import (
+    ChannelOpened,
+    ListQueues,
+    LiveFound,
+    OpenChannel,
+    QueryLive,
+    QueuesListed,
+    Subscribe,
+    TopicsHeld,
+)
 from engine.options import Target
 from engine.packets import PacketCodec
 
@@ -186,9 +196,20 @@ class RenewalFailed:
     """No new token could be had; the old one is used on while it lives."""
 
 
-Request = GetToken | DescribeToken | CheckConversation | Transfer | Disconnect | SetAttributes
-Down = Configure | GetToken | DescribeToken | CheckConversation | Transfer | Disconnect | SetAttributes | Forget
-Answer = TokenGiven | TokenDescribed | Checked | Done | Failed
+Request = (
+    GetToken
+    | DescribeToken
+    | CheckConversation
+    | Transfer
+    | Disconnect
+    | SetAttributes
+    | OpenChannel
+    | Subscribe
+    | QueryLive
+    | ListQueues
+)
+Down = Configure | Request | Forget
+Answer = TokenGiven | TokenDescribed | Checked | ChannelOpened | TopicsHeld | LiveFound | QueuesListed | Done | Failed
 Note = TokenRenewed | Retried | LimitNeared | RateLimited | RenewalFailed
 Up = Ready | Answer | Note
 

@@ -20,6 +20,16 @@ import stamina.instrumentation
 
 from engine.errors import PlatformError
 from engine.genesys import sdk
+from engine.genesys.notification_messages import (
+    ChannelOpened,
+    ListQueues,
+    LiveFound,
+    OpenChannel,
+    QueryLive,
+    QueuesListed,
+    Subscribe,
+    TopicsHeld,
+)
 from engine.genesys.platform_access import PlatformAccess
 from engine.genesys.platform_calls import PlatformCalls
 from engine.genesys.platform_messages import (
@@ -44,6 +54,7 @@ from engine.genesys.platform_messages import (
     Up,
     platform_codec,
 )
+from engine.genesys.platform_notifications import PlatformNotifications
 from engine.genesys.platform_retry import Budget
 from engine.genesys.sdk_http import POOL_CONNECTIONS
 from engine.logs import configure_logging
@@ -62,12 +73,14 @@ class PlatformProcess:
         send: Callable[[Up], None],
         access: PlatformAccess,
         calls: PlatformCalls,
+        notifications: PlatformNotifications,
         least_s: float,
     ) -> None:
         self._receive = receive
         self._send = send
         self._access = access
         self._calls = calls
+        self._notifications = notifications
         self._least_s = least_s  # see Budget
         self._threads = ThreadPoolExecutor(POOL_CONNECTIONS, thread_name_prefix="platform")
         self._budgets: dict[int, Budget] = {}
@@ -116,9 +129,25 @@ class PlatformProcess:
                 self._calls.disconnect(budget, request.conversation_id, request.participant)
             case SetAttributes():
                 self._calls.set_attributes(budget, request.conversation_id, request.participant, request.attributes)
+            case OpenChannel() | Subscribe() | QueryLive() | ListQueues():
+                return self._told(request, budget)
             case _:
                 assert_never(request)
         return Done(request.number)
+
+    def _told(self, request: OpenChannel | Subscribe | QueryLive | ListQueues, budget: Budget) -> Answer:
+        match request:
+            case OpenChannel():
+                return ChannelOpened(request.number, *self._notifications.open_channel(budget))
+            case Subscribe():
+                refused = self._notifications.subscribe(budget, request.channel_id, request.topics)
+                return TopicsHeld(request.number, refused)
+            case QueryLive():
+                return LiveFound(request.number, *self._notifications.live_calls(budget, request))
+            case ListQueues():
+                return QueuesListed(request.number, *self._notifications.queues(budget, request.page))
+            case _:
+                assert_never(request)
 
     def _end(self) -> None:
         for budget in list(self._budgets.values()):
@@ -169,8 +198,8 @@ def serve(configure: Configure, port: PacketPort) -> None:
     loaded = sdk.load()
     access = PlatformAccess(loaded, configure, send)
     send(Ready(loaded.lean))
-    calls = PlatformCalls(loaded, access)
-    PlatformProcess(port.receive, send, access, calls, configure.request_timeout_s / LEAST_PARTS).run()
+    calls, notifications = PlatformCalls(loaded, access), PlatformNotifications(access)
+    PlatformProcess(port.receive, send, access, calls, notifications, configure.request_timeout_s / LEAST_PARTS).run()
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ class RealtimeSocket:
                 max_size=MAX_BYTES,
                 logger=SILENT,
                 create_connection=DirectConnection,
-                **_way(options.realtime_url),
+                **way_to(options.realtime_url),
             )
         except InvalidStatus as error:
             answer = error.response
@@ -124,7 +124,7 @@ def _closed(error: ConnectionClosed) -> SocketClosedError:
     )
 
 
-def _way(url: str) -> dict[str, Any]:
+def way_to(url: str) -> dict[str, Any]:
     """TLS where the address asks for it, its certificates read once; no proxy to this machine itself."""
     parts = urlsplit(url)
     way: dict[str, Any] = {"ssl": _tls()} if parts.scheme == "wss" else {}

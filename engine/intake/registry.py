@@ -174,6 +174,11 @@ class Conversations:
         return len(self._live)
 
     @property
+    def sessions(self) -> int:
+        """How many of them a peer has opened."""
+        return sum(each.session_id is not None for each in self._live.values())
+
+    @property
     def followed(self) -> Iterable[Conversation]:
         """Those that are for us to remember."""
         return (each for each in self._live.values() if each.session_id is None and each.key not in self._shares)

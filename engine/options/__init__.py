@@ -17,6 +17,7 @@ from engine.options.base import (
     SocketUrl,
     public_url,
 )
+from engine.options.discovery import DiscoveryOptions
 from engine.options.engine import (
     AdminOptions,
     ConsoleOptions,
@@ -56,6 +57,7 @@ __all__ = [
     "ConsoleOptions",
     "ConversationId",
     "DisconnectSink",
+    "DiscoveryOptions",
     "EngineOptions",
     "FileSink",
     "FleetOptions",

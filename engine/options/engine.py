@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from engine.options.audiohook import AudioHookOptions
 from engine.options.base import Channel, HttpUrl, Options, Positive, on_loopback
+from engine.options.discovery import DiscoveryOptions
 from engine.options.fleet import FleetOptions
 from engine.options.genesys import GenesysOptions
 from engine.options.rules import RuleOptions
@@ -114,6 +115,7 @@ class EngineOptions(Options):
     outbox: OutboxOptions = OutboxOptions()
     audiohook: AudioHookOptions = AudioHookOptions()
     fleet: FleetOptions = FleetOptions()
+    discovery: DiscoveryOptions = DiscoveryOptions()
     telemetry: TelemetryOptions = TelemetryOptions()
     state_dir: Path = Field(
         Path("var"),

@@ -5,6 +5,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
@@ -24,6 +25,7 @@ class Sent:
 
     from_ms: float
     to_ms: float
+    client: str = ""  # that logged in for it
 
 
 class Listener(Protocol):
@@ -75,6 +77,7 @@ class Call:
         self.conversation = conversation
         self.wait_ms = wait_ms  # from its first subscription to the beginning of its audio
         self.listeners: set[Listener] = set()
+        self.announce: Callable[[], None] = lambda: None  # its participants have changed
         self._sent: deque[Sent] = deque(maxlen=SENT_KEPT)
 
     @property
@@ -84,9 +87,9 @@ class Call:
             return "ended"
         return "waiting" if self.playback.started_ns is None else "live"
 
-    def sending(self, from_ms: float) -> Sent:
-        """A subscription gets its first audio, up to this place; it moves `to_ms` on as more follows."""
-        self._sent.append(Sent(from_ms, from_ms))
+    def sending(self, from_ms: float, client: str = "") -> Sent:
+        """A subscription of this client gets its first audio, up to this place; it moves `to_ms` on as more follows."""
+        self._sent.append(Sent(from_ms, from_ms, client))
         return self._sent[-1]
 
     async def advance(self, now_ns: int) -> None:
@@ -99,7 +102,9 @@ class Call:
 
     async def end(self, reason: str) -> None:
         """End the conversation and tell the listeners; a second time changes nothing."""
-        self.conversation.end(epoch_ms())
+        if self.conversation.live:
+            self.conversation.end(epoch_ms())
+            self.announce()
         self.playback.stop(time.monotonic_ns())
         while self.listeners:
             await self.listeners.pop().end(reason)

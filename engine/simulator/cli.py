@@ -20,7 +20,7 @@ from engine.simulator.audiohook.cli import audiohook
 from engine.simulator.call import CallReport
 from engine.simulator.complaints import BAD_INPUT, fault_lines
 from engine.simulator.faults import FAULTS, parse_fault
-from engine.simulator.options import SPEECH_DIR, CallOptions, DeliveryOptions, SimulatorOptions
+from engine.simulator.options import SPEECH_DIR, CallOptions, DeliveryOptions, SimulatorOptions, queue_id
 from engine.simulator.recordings import calls_from_speech, calls_from_wavs
 from engine.simulator.server import Simulator
 
@@ -46,6 +46,9 @@ def simulate(
     burst: Annotated[int, typer.Option(help="Messages sent at once.")] = 1,
     stagger_ms: Annotated[int, typer.Option(help="Each call starts so much after the one before.")] = 0,
     speed: Annotated[float, typer.Option(help="1 is real time.")] = 1.0,
+    queues: Annotated[
+        int, typer.Option(min=0, help="Calls come by so many queues, to be followed by notifications.")
+    ] = 0,
     loop: Annotated[bool, typer.Option("--loop/--no-loop", help="Play recordings over and over.")] = False,
     env_file: Annotated[Path | None, typer.Option(help="Write the export lines to this file once ready.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON line instead of a table.")] = False,
@@ -64,14 +67,9 @@ def simulate(
             port=port,
             calls=_calls(speech, wav, calls),
             repertoire=_calls(speech, wav, None),
-            delivery=DeliveryOptions(
-                fragment=int(fragment) if fragment.isdecimal() else fragment,
-                jitter_ms=jitter_ms,
-                burst=burst,
-                speed=speed,
-                loops=None if loop else 1,
-            ),
+            delivery=_delivery(fragment, jitter_ms, burst, speed, loop=loop),
             stagger_ms=stagger_ms,
+            queues=tuple(queue_id(number) for number in range(queues)),
             faults=tuple(map(parse_fault, fault or ())),
         )
         uvloop.run(_serve(options, env_file, as_json=json))
@@ -82,6 +80,13 @@ def simulate(
 
 def _calls(speech: Path, wavs: list[Path] | None, count: int | None) -> tuple[CallOptions, ...]:
     return calls_from_wavs(wavs, count) if wavs else calls_from_speech(speech, count)
+
+
+def _delivery(fragment: str, jitter_ms: float, burst: int, speed: float, *, loop: bool) -> DeliveryOptions:
+    size = int(fragment) if fragment.isdecimal() else fragment
+    return DeliveryOptions.model_validate(
+        {"fragment": size, "jitter_ms": jitter_ms, "burst": burst, "speed": speed, "loops": None if loop else 1}
+    )
 
 
 async def _serve(options: SimulatorOptions, env_file: Path | None, *, as_json: bool) -> None:

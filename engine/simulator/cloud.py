@@ -9,6 +9,7 @@ import time
 
 from engine.errors import ConfigError
 from engine.simulator.call import Call
+from engine.simulator.channels import Channels
 from engine.simulator.clock import clock_ms, epoch_ms
 from engine.simulator.conversation import Conversation
 from engine.simulator.faults import Fault, FaultBoard, Stage
@@ -33,6 +34,7 @@ class Cloud:
         self.journal = Journal()
         self.ticker = Ticker()
         self.closing = asyncio.Event()
+        self.channels = Channels(self.faults, options.channel_life_s)
         self._library = Library()
         self._placed = 0
         self.calls = {
@@ -44,23 +46,33 @@ class Cloud:
     def _call(self, number: int, options: CallOptions, wait_ms: int = 0) -> Call:
         delivery = options.delivery or self.options.delivery
         playback = Playback(self._library.track(options.wav, delivery, number), delivery)
-        call = Call(options, delivery, playback, Conversation(options.conversation_id, epoch_ms()), wait_ms)
+        queue = options.queue_id
+        if queue is None and self.options.queues:
+            queue = self.options.queues[number % len(self.options.queues)]
+        call = Call(options, delivery, playback, Conversation(options.conversation_id, epoch_ms(), queue), wait_ms)
+        call.announce = lambda: self.channels.publish(call.conversation)
         if options.ended:
             call.conversation.end(epoch_ms())
         return call
 
-    def place(self) -> Call:
-        """One more call, the repertoire's next; ConfigError where there is none."""
+    def place(self, queue_id: str | None = None) -> Call:
+        """One more call, the repertoire's next, by this queue; ConfigError where there is none."""
         if not self.options.repertoire:
             raise ConfigError(["calls: the simulator has no repertoire to place calls from"])
         played = self.options.repertoire[self._placed % len(self.options.repertoire)]
         number = len(self.options.calls) + self._placed
         self._placed += 1
-        call = self._call(number, played.model_copy(update={"conversation_id": conversation_id(number)}))
+        call = self._call(
+            number, played.model_copy(update={"conversation_id": conversation_id(number), "queue_id": queue_id})
+        )
         ended = [name for name, each in self.calls.items() if each.state == "ended"]
         for name in ended[:-ENDED_KEPT]:
             del self.calls[name]
         self.calls[call.options.conversation_id] = call
+        call.conversation.ring()
+        call.announce()
+        call.conversation.answer()
+        call.announce()
         if call.delivery.start_on == "open":
             self.start(call)
         return call

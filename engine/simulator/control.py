@@ -1,7 +1,7 @@
 """Watching and steering the simulator over HTTP, under `/simulator`; needs no token, is not noted in the journal.
 
-`GET calls | requests | actions | faults | load`, `POST faults`, `POST calls` (one more, the next of the repertoire),
-`POST calls/{id}/end`.
+`GET calls | requests | actions | faults | load | channels`, `POST faults`, `POST calls` (one more, the next of the
+repertoire; `{"queue_id": …}` says by which queue), `POST calls/{id}/end`.
 """
 
 import orjson
@@ -9,8 +9,15 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from engine.errors import ConfigError
+from engine.options import Options
 from engine.simulator.cloud import Cloud
 from engine.simulator.options import FaultOptions
+
+
+class PlacedCall(Options):
+    """Body of `POST calls`; may be left out."""
+
+    queue_id: str | None = None
 
 
 class ControlApi:
@@ -28,6 +35,7 @@ class ControlApi:
         app.router.add_get("/simulator/actions", self._actions)
         app.router.add_get("/simulator/faults", self._faults)
         app.router.add_get("/simulator/load", self._load)
+        app.router.add_get("/simulator/channels", self._channels)
         app.router.add_post("/simulator/faults", self._arm)
 
     async def _calls(self, _request: web.Request) -> web.Response:
@@ -46,9 +54,15 @@ class ControlApi:
         """How well the simulator keeps time: a load generator that is late makes its listener look late."""
         return web.json_response({"late_ms": round(self._cloud.ticker.late_s * 1000, 3)})
 
-    async def _place(self, _request: web.Request) -> web.Response:
+    async def _channels(self, _request: web.Request) -> web.Response:
+        return web.json_response([channel.body() for channel in self._cloud.channels.all])
+
+    async def _place(self, request: web.Request) -> web.Response:
         try:
-            return web.json_response(self._cloud.place().report().body(), status=201)
+            queue = PlacedCall.model_validate_json(await request.read() or b"{}").queue_id
+            return web.json_response(self._cloud.place(queue).report().body(), status=201)
+        except ValidationError as error:
+            return web.json_response({"message": str(error)}, status=400)
         except ConfigError as error:
             return web.json_response({"message": str(error)}, status=409)
 

@@ -63,22 +63,44 @@ class Participant:
         """As `GET /conversations/calls/{id}` lists it: the state stands in the participant."""
         return self._common() | self._leg()
 
+    def in_event(self) -> dict[str, Any]:
+        """As a notification lists it: references instead of ids."""
+        references = {"queueId": "queue", "userId": "user"}
+        named = {references[name]: {"id": value} for name, value in self.names.items() if name in references}
+        rest = {name: value for name, value in self._common().items() if name not in references}
+        return rest | self._leg() | named
+
 
 class Conversation:
     """Participants of one call, in the order in which they came."""
 
-    def __init__(self, conversation_id: str, now_ms: int) -> None:
+    def __init__(self, conversation_id: str, now_ms: int, queue_id: str | None = None) -> None:
         self.id = conversation_id
         self._start_ms = now_ms
         self._end_ms: int | None = None
         self.participants: list[Participant] = []
         self._join("customer", now_ms, {"address": "tel:+15550100"})
-        self._join("agent", now_ms, {"userId": str(uuid5(UUID(int=0), conversation_id))})
+        queue = {} if queue_id is None else {"queueId": queue_id}
+        self._join("agent", now_ms, {"userId": str(uuid5(UUID(int=0), conversation_id)), **queue})
 
     @property
     def live(self) -> bool:
         """Somebody still talks to somebody."""
         return self._end_ms is None
+
+    def named(self, name: str) -> tuple[str, ...]:
+        """What participants, also those that have left, have under this name: queueId, userId."""
+        return tuple(dict.fromkeys(each.names[name] for each in self.participants if name in each.names))
+
+    def ring(self) -> None:
+        """The agent's telephone rings; nobody has answered yet."""
+        self.participants[-1].state = "alerting"
+
+    def answer(self) -> None:
+        """Whoever's telephone rings takes the call."""
+        for participant in self.participants:
+            if participant.state == "alerting":
+                participant.state = "connected"
 
     def participant(self, participant_id: str) -> Participant:
         """RefusalError 404 when there is none of that id."""
@@ -137,6 +159,10 @@ class Conversation:
     def as_call(self) -> dict[str, Any]:
         """The JSON of `GET /api/v2/conversations/calls/{id}`."""
         return self._frame() | {"participants": [each.in_call() for each in self.participants]}
+
+    def as_event(self) -> dict[str, Any]:
+        """The body of a notification: everybody, whatever has changed."""
+        return self._frame() | {"participants": [each.in_event() for each in self.participants]}
 
     def _frame(self) -> dict[str, Any]:
         frame = {"id": self.id, "startTime": iso(self._start_ms), "recordingState": "NONE"}

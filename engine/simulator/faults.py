@@ -15,8 +15,23 @@ from pydantic import ValidationError
 from engine.errors import ConfigError
 from engine.simulator.options import FaultOptions
 
-Stage = Literal["token", "check", "api", "upgrade", "connect", "subscribe", "stream"]
-Effect = Literal["answer", "expire", "drop", "stall", "silence", "deafen", "close", "extra", "raw", "split"]
+Stage = Literal["token", "check", "api", "upgrade", "connect", "subscribe", "stream", "notify"]
+Effect = Literal[
+    "answer",
+    "expire",
+    "drop",
+    "stall",
+    "silence",
+    "deafen",
+    "close",
+    "extra",
+    "raw",
+    "split",
+    "skip",
+    "repeat",
+    "hold",
+    "announce",
+]
 LIMIT_BYTES = 64 * 1024  # of a message, by the protocol
 KNOWS_CONVERSATION: frozenset[Stage] = frozenset({"api", "subscribe", "stream"})
 
@@ -57,6 +72,15 @@ FAULTS: dict[str, Fault] = {
     "connect_stall": Fault("connect", "stall", "`connected` comes after stall_s"),
     "subscribe_403": Fault("subscribe", "answer", "`subscribe` is answered with an error 403, then closed", 403),
     "subscribe_429": Fault("subscribe", "answer", "`subscribe` is answered with an error 429, then closed", 429),
+    "event_missed": Fault("notify", "skip", "a notification is not sent"),
+    "event_repeated": Fault("notify", "repeat", "a notification is sent twice"),
+    "event_late": Fault("notify", "hold", "a notification is sent after the next one on its channel"),
+    "channel_drop": Fault("notify", "drop", "a notification channel's connection breaks, without a close message"),
+    "channel_silence": Fault("notify", "silence", "nothing more comes on a channel's socket; it stays open"),
+    "channel_closing": Fault(
+        "notify", "announce", "a channel's socket is announced to close, and closes after closing_s"
+    ),
+    "channel_garbage": Fault("notify", "extra", "broken JSON comes on a channel", payload=b'{"topicName":"v2.rout'),
     "drop_mid_call": Fault("stream", "drop", "the TCP connection breaks, without a close message"),
     "close_1011": Fault("stream", "close", "the socket is closed with code 1011", 1011),
     "silence": Fault("stream", "silence", "nothing more comes on this socket, not even the end; it stays open"),

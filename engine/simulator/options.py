@@ -58,6 +58,7 @@ class CallOptions(Options):
     conversation_id: ConversationId
     wav: Path = Field(description="8 kHz, 16-bit, mono.")
     said: tuple[Said, ...] = ()
+    queue_id: str | None = Field(None, description="The queue that it came by; None: it came by none.")
     delivery: DeliveryOptions | None = Field(None, description="None: the simulator's.")
     visible: bool = Field(True, description="False: every look at it is answered with 403.")
     ended: bool = Field(False, description="True: the call was over before the simulator started.")
@@ -88,9 +89,18 @@ class SimulatorOptions(Options):
     answer_timeout_s: Positive = Field(10.0, description="A real-time client has so long for each of its messages.")
     calls: tuple[CallOptions, ...] = ()
     repertoire: tuple[CallOptions, ...] = Field((), description="What calls that are placed later play, in turn.")
+    queues: tuple[str, ...] = Field((), description="Calls that name no queue come by these in turn.")
+    heartbeat_s: Positive = Field(30.0, description="A notification channel's socket shows life so often.")
+    channel_life_s: Positive = Field(86_400.0, description="A notification channel ends after so long.")
+    closing_s: Positive = Field(60.0, description="From `v2.system.socket_closing` to the socket's close.")
     delivery: DeliveryOptions = DeliveryOptions()
     stagger_ms: int = Field(0, ge=0, description="Call n starts n times so much later.")
     faults: tuple[FaultOptions, ...] = ()
+
+
+def queue_id(number: int) -> str:
+    """The id of queue `number`, the same in every run."""
+    return str(uuid5(NAMESPACE_URL, f"https://cueline.invalid/simulator/queues/{number}"))
 
 
 def conversation_id(number: int) -> str:

@@ -15,6 +15,7 @@ from engine.simulator.clock import clock_ms, epoch_ms
 from engine.simulator.cloud import Cloud
 from engine.simulator.faults import Fault
 from engine.simulator.journal import Request
+from engine.simulator.notification_requests import NotificationRequests
 from engine.simulator.refusals import CODES, RefusalError
 
 
@@ -49,6 +50,7 @@ class PlatformApi:
             router.add_post(prefix + "/participants/{participant}/replace", self._transfer)
         for suffix in ("replace/queue", "replace/agent", "transfer"):
             router.add_post("/conversations/{conversation}/participants/{participant}/" + suffix, self._transfer)
+        NotificationRequests(self._cloud).add_to(router)
         app.add_subapp("/api/v2", api)
 
     def _gate(self) -> Middleware:
@@ -113,6 +115,7 @@ class PlatformApi:
         call, participant = self._addressed(request)
         body = await _object(request)
         joined = call.conversation.transfer(participant, body, epoch_ms())
+        call.announce()
         self._cloud.journal.action(
             "transfer", call.conversation.id, participant, target=joined.names, joined=joined.id, body=body
         )
@@ -124,6 +127,7 @@ class PlatformApi:
         if body.get("state") != "disconnected":
             raise RefusalError(400, "The simulator knows one change of a participant: state disconnected.")
         call.conversation.disconnect(participant, epoch_ms())
+        call.announce()
         self._cloud.journal.action("disconnect", call.conversation.id, participant, body=body)
         if not call.conversation.live:
             await call.end("disconnected")

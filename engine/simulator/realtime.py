@@ -83,7 +83,7 @@ class RealtimeSocket:
 
     async def _converse(self) -> None:
         try:
-            await self._connect()
+            client = await self._connect()
             call, subscription_id = await self._subscribe()
         except RefusalError as refusal:
             await self._reject(refusal)
@@ -91,18 +91,21 @@ class RealtimeSocket:
         await self._say(type="subscribed", id=subscription_id, conversationId=call.conversation.id)
         transport = self._request.transport
         assert transport is not None, "the message above has just gone out on it"
-        await Subscription(self._cloud, call, subscription_id, self._socket, transport).run()
+        await Subscription(self._cloud, call, subscription_id, self._socket, transport, client).run()
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> str:
+        """Who has logged in for it."""
         message = await self._receive("connect")
         struck = self._cloud.strike("connect")
         if struck is not None:
             await self._suffer(struck[1])
         if message.get("apiVersion") != "v2":
             raise RefusalError(400, "apiVersion must be v2.")
-        if not self._cloud.tokens.valid(str(message.get("token", "")), clock_ms()):
+        token = str(message.get("token", ""))
+        if not self._cloud.tokens.valid(token, clock_ms()):
             raise RefusalError(401)
         await self._say(type="connected", sessionId=str(uuid4()))
+        return self._cloud.tokens.client_of(token)
 
     async def _suffer(self, fault: Fault) -> None:
         match fault.effect:

@@ -12,11 +12,13 @@ from aiohttp import web
 
 from engine.errors import ConfigError
 from engine.simulator.call import CallReport
+from engine.simulator.channels import Channel
 from engine.simulator.cloud import Cloud
 from engine.simulator.control import ControlApi
 from engine.simulator.faults import FaultReport
 from engine.simulator.journal import Action, Request
 from engine.simulator.login import LoginApi
+from engine.simulator.notification_sockets import NotificationSockets
 from engine.simulator.options import REALTIME_PATH, FaultOptions, SimulatorOptions
 from engine.simulator.platform import PlatformApi
 from engine.simulator.realtime import RealtimeApi
@@ -38,7 +40,7 @@ class Simulator:
     async def __aenter__(self) -> Self:
         self._cloud = Cloud(self.options)
         app = web.Application()
-        for part in (LoginApi, RealtimeApi, ControlApi, PlatformApi):
+        for part in (LoginApi, RealtimeApi, NotificationSockets, ControlApi, PlatformApi):
             part(self._cloud).add_to(app)
         app.on_shutdown.append(self._let_go)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
@@ -86,8 +88,23 @@ class Simulator:
             "GENESYS_LOGIN_URL": self.url,
             "GENESYS_API_URL": self.url,
             "GENESYS_REALTIME_URL": self.realtime_url,
-            "GENESYS_CONVERSATION_ID": ",".join(self._cloud.calls),
+            **self._whom(),
         }
+
+    def _whom(self) -> dict[str, str]:
+        """By notifications where calls come by queues, else one by one."""
+        if self.options.queues:
+            return {"CUELINE_FOLLOW_QUEUES": ",".join(self.options.queues)}
+        return {"GENESYS_CONVERSATION_ID": ",".join(self._cloud.calls)}
+
+    def place_call(self, queue_id: str | None = None) -> str:
+        """Let one more call come; return its id. ConfigError without a repertoire."""
+        return self._cloud.place(queue_id).options.conversation_id
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """Notification channels that live."""
+        return self._cloud.channels.all
 
     def arm(self, name: str, **settings: Any) -> None:
         """Arm a fault of `FAULTS`; settings as in `FaultOptions`. ConfigError when there is no such fault."""

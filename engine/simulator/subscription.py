@@ -31,11 +31,13 @@ class Subscription:
         subscription_id: str,
         socket: web.WebSocketResponse,
         transport: asyncio.Transport,
+        client: str = "",
     ) -> None:
         transport.set_write_buffer_limits(high=2 * BACKLOG_BYTES)  # so that sending never waits
         self._cloud = cloud
         self._call = call
         self._id = subscription_id
+        self._client = client
         self._socket = socket
         self._transport = transport
         self._type = WSMsgType.BINARY if call.delivery.binary else WSMsgType.TEXT
@@ -81,7 +83,7 @@ class Subscription:
     def _note(self, position_ms: float) -> None:
         """The call's audio has been sent up to here."""
         if self._sent is None:
-            self._sent = self._call.sending(position_ms)
+            self._sent = self._call.sending(position_ms, self._client)
         self._sent.to_ms = position_ms
 
     async def end(self, reason: str) -> None:

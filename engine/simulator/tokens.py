@@ -27,9 +27,10 @@ class RateReading:
 
 @dataclass(slots=True)
 class _Token:
-    """A token's end, and its rate window."""
+    """A token's end, whose it is, and its rate window."""
 
     expires_ms: float
+    client: str = ""
     window_from_ms: float = 0.0
     count: int = 0
 
@@ -42,17 +43,22 @@ class TokenStore:
         self._allowed = rate_limit_per_min
         self._tokens: dict[str, _Token] = {}
 
-    def issue(self, now_ms: float) -> str:
-        """A new token; those that have expired are forgotten."""
+    def issue(self, now_ms: float, client: str = "") -> str:
+        """A new token of this client; those that have expired are forgotten."""
         self._tokens = {key: token for key, token in self._tokens.items() if token.expires_ms > now_ms}
         value = secrets.token_urlsafe(32)
-        self._tokens[value] = _Token(now_ms + self._ttl_s * 1000)
+        self._tokens[value] = _Token(now_ms + self._ttl_s * 1000, client)
         return value
 
     def valid(self, value: str, now_ms: float) -> bool:
         """Whether it was issued here and has not expired."""
         token = self._tokens.get(value)
         return token is not None and token.expires_ms > now_ms
+
+    def client_of(self, value: str) -> str:
+        """Whose token it is; "" where it is not known any more."""
+        token = self._tokens.get(value)
+        return token.client if token else ""
 
     def expire_all(self) -> None:
         """Nothing issued so far is valid any more."""

@@ -69,7 +69,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Injected:
-    """One fault that struck. Without a conversation or a shard it struck all calls."""
+    """One fault that struck. Without a conversation, a shard or calls it struck all calls."""
 
     number: int
     kind: str
@@ -79,6 +79,9 @@ class Injected:
     cuts: bool = False  # audio may be missing
     forgets: bool = False  # the supervisor's memory is gone
     recovered_ns: int | None = None  # None: it never did
+    calls: frozenset[str] | None = None  # a node's, when it struck
+    stops: bool = False  # what goes on to arrive there is not heard, nor what was not spotted yet
+    reaches_ns: int = BEFORE_NS  # gaps that it makes have begun by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +282,8 @@ def _excuse(spoken: Spoken, known: Happenings) -> Injected | None:
         for fault in known.faults:
             if not (fault.cuts and strikes(fault, spoken.conversation_id, cut_ns, known.shard_at)):
                 continue
-            tail_ms = HEARING_NS / NS_PER_MS if fault.forgets else TAIL_MS
-            if -AFTER_NS <= cut_ns - fault.at_ns <= BEFORE_NS and spoken.end_ms > gap.from_ms - tail_ms:
+            tail_ms = HEARING_NS / NS_PER_MS if fault.forgets or fault.stops else TAIL_MS
+            if -AFTER_NS <= cut_ns - fault.at_ns <= fault.reaches_ns and spoken.end_ms > gap.from_ms - tail_ms:
                 return fault
     return None
 
@@ -289,6 +292,8 @@ def strikes(fault: Injected, conversation_id: str, at_ns: int, shard_at: ShardAt
     """Whether the fault has to do with this call."""
     if fault.conversation_id is not None:
         return fault.conversation_id == conversation_id
+    if fault.calls is not None:
+        return conversation_id in fault.calls
     return fault.shard is None or shard_at(conversation_id, at_ns) in (fault.shard, None)
 
 

@@ -83,8 +83,8 @@ async def test_the_report_before_during_and_after(call):
 async def test_the_report_says_which_audio_was_sent_to_whom(call):
     first = call.sending(20.0)
     first.to_ms = 60.0
-    call.sending(120.0)
+    call.sending(120.0, "node-2")
     assert [dict(each) for each in call.report().body()["sent"]] == [
-        {"from_ms": 20.0, "to_ms": 60.0},
-        {"from_ms": 120.0, "to_ms": 120.0},
+        {"from_ms": 20.0, "to_ms": 60.0, "client": ""},
+        {"from_ms": 120.0, "to_ms": 120.0, "client": "node-2"},
     ]

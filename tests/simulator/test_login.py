@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 
 from engine.simulator.server import Simulator
@@ -50,3 +52,11 @@ async def test_faults_strike_once_and_are_noted(simulator, fault, status, error)
         ("/oauth/token", status, fault),
         ("/oauth/token", 200, None),
     ]
+
+
+@pytest.mark.parametrize(("suffix", "status"), [("", 200), (".node-1", 200), (".", 401), ("node-1", 401)])
+async def test_one_client_may_have_several_names(simulator, suffix, status):
+    name = f"{simulator.options.client_id}{suffix}"
+    given = base64.b64encode(f"{name}:{simulator.options.client_secret}".encode()).decode()
+    found, body, _ = await ask_token(simulator, {"Authorization": f"Basic {given}"})
+    assert found == status, body

@@ -195,3 +195,17 @@ async def test_all_sockets_are_told_when_the_simulator_ends(tmp_path):
     async with asyncio.timeout(20), simulator, opened(simulator) as idle, subscribed(simulator) as busy:
         await simulator.close()
         assert [(await closed(idle)).code, (await closed(busy)).code] == [1001, 1001]
+
+
+async def test_two_listen_at_once_and_each_has_a_line_in_the_book(simulator):
+    """As while a call is handed over from one node of a fleet to another."""
+    token = await token_of(simulator)
+    async with opened(simulator) as first, opened(simulator) as second:
+        for socket in (first, second):
+            await socket.connect(token)
+            assert (await socket.subscribe())["type"] == "subscribed"
+        heard = [await first.hear(), await second.hear()]
+    assert heard[0].sizes == [320] * 20
+    assert len(heard[1].sizes) > 0
+    (call,) = [call for call in simulator.calls if call.conversation_id == FIRST]
+    assert [(each.to_ms, each.client) for each in call.sent] == [(400.0, simulator.options.client_id)] * 2

@@ -42,3 +42,9 @@ def test_each_token_has_its_own_window():
     one, two = store.issue(0), store.issue(0)
     assert not store.hit(one, 1).exceeded
     assert not store.hit(two, 1).exceeded
+
+
+def test_a_token_is_its_clients():
+    store = TokenStore(1, 5)
+    token = store.issue(0, "node-1")
+    assert (store.client_of(token), store.client_of("made-up")) == ("node-1", "")

@@ -15,13 +15,19 @@ LEASE_S = 3.0
 
 @contextlib.asynccontextmanager
 async def node(
-    name: str, redis: Redis, environment: dict[str, str], folder: Path, lease_s: float = LEASE_S, **settings: str
+    name: str,
+    redis: Redis,
+    environment: dict[str, str],
+    folder: Path,
+    lease_s: float = LEASE_S,
+    more: str = "",
+    **settings: str,
 ) -> AsyncIterator[Running]:
-    """A node of that name, up."""
+    """A node of that name, up; `more` stands in its configuration."""
     home = folder / name
     home.mkdir(exist_ok=True)
     own = {"CUELINE_REDIS_URL": redis.url, "CUELINE_NODE": name, "CUELINE_SHARDS": "1", "CUELINE_DRAIN_S": "30"}
-    config = QUICK + f"\n[fleet]\nlease_s = {lease_s}\n"
+    config = QUICK + f"\n[fleet]\nlease_s = {lease_s}\n" + more
     async with running(environment | own | settings, home, config) as engine:
         yield engine
 

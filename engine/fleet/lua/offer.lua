@@ -15,5 +15,6 @@ if held == '' then
 else -- Redis has lost its data: what is held goes on to own the call until the new entry's taker hears it
   redis.call('HSET', HANDOVERS, call, add(call, source, past, me, held))
   redis.call('HSET', CALLS, call, held)
+  redis.call('ZADD', SEEN, 'NX', now, me) -- that we are here was lost, too
 end
 return 'offered'

@@ -1,7 +1,6 @@
 -- ARGV 3: status row, then entry, call, past for each held one. All that are still ours are ours for another lease.
 -- Returns time, lost (entry, consumer, …), moved, missing, withdrawn calls. Room for notes may lack; leases need none.
 local held, calls, ours, others, lost, moved, missing, withdrawn = {}, {}, {}, {}, {}, {}, {}, {}
-redis.call('ZADD', SEEN, now, me)
 for i = 4, #ARGV, 3 do
   held[ARGV[i]] = false
   calls[ARGV[i + 1]] = true
@@ -27,14 +26,16 @@ end
 for first = 1, #ours, 1000 do
   local ids, known = {}, {}
   for i = first, math.min(first + 999, #ours) do ids[#ids + 1] = ARGV[ours[i]] end
-  local claimed = redis.call('XCLAIM', OFFERS, GROUP, me, 0, unpack(ids), 'JUSTID')
-  if #claimed < #ids then
+  ids[#ids + 1] = 'JUSTID'
+  local claimed = redis.call('XCLAIM', OFFERS, GROUP, me, 0, unpack(ids))
+  if #claimed < #ids - 1 then -- some are in no stream any more
     for _, id in ipairs(claimed) do known[id] = true end
-    for _, id in ipairs(ids) do
-      if not known[id] then missing[#missing + 1] = id end
+    for i = 1, #ids - 1 do
+      if not known[ids[i]] then missing[#missing + 1] = ids[i] end
     end
   end
 end
+redis.pcall('ZADD', SEEN, now, me) -- Redis refuses for lack of memory only what a script writes first; claims it never refuses
 for _, id in ipairs(spare) do redis.call('XCLAIM', OFFERS, GROUP, NOBODY, 0, id, 'JUSTID') end
 
 for _, i in ipairs(others) do
