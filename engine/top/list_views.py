@@ -119,6 +119,8 @@ def _became(phrase: Phrase, sinks: int) -> tuple[str, str]:
     for outcome, sign in TROUBLE.items():
         if outcome in outcomes:
             return f"{sign} {outcome}", WARN if outcome == "unknown" else BAD
+    if "elsewhere" in outcomes:
+        return "→ elsewhere", GREY
     done = outcomes.count("delivered")
     if done and done >= sinks:
         return "✓ done", GOOD

@@ -159,7 +159,7 @@ def test_a_phrase_and_its_commands_are_told_at_once(stage):
     ]
     engine = state["engine"]
     assert engine["phrases_total"] == 1
-    assert engine["commands_total"] == {"delivered": 1, "failed": 0, "refused": 1, "unknown": 0}
+    assert engine["commands_total"] == {"delivered": 1, "failed": 0, "refused": 1, "unknown": 0, "elsewhere": 0}
     assert state["calls"][0]["phrases"] == 1
 
 
@@ -197,7 +197,7 @@ def test_the_state_has_the_whole(stage):
     ]  # fmt: skip
     assert state["engine"] == {
         "status": "ready", "conditions": CONDITIONS, "calls": 2, "speaking": 0, "without_audio": 0, "phrases_total": 0,
-        "commands_total": {"delivered": 0, "failed": 0, "refused": 0, "unknown": 0}, "refused_total": 3,
+        "commands_total": {"delivered": 0, "failed": 0, "refused": 0, "unknown": 0, "elsewhere": 0}, "refused_total": 3,
         "outbox_pending": 4, "outbox_dead": 5, "outbox_oldest_s": 1.3, "sinks_failing": ["crm"], "loop_lag_ms": 0.0,
         "token_s": None, "model": "model",
     }  # fmt: skip

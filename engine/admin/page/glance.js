@@ -7,7 +7,7 @@ import { ago, count, counted, millis, percent, quantile } from "./words.js";
 
 const SCALE_MS = 1000; // right end of the latency scale
 const LEVELS = { ready: "ok", full: "warn", draining: "warn", "not ready": "bad" };
-const OUTCOMES = ["delivered", "failed", "refused", "unknown"];
+const OUTCOMES = ["delivered", "failed", "refused", "unknown", "elsewhere"];
 
 export class Glance {
   /** Show the board as it is now. */

@@ -3,7 +3,7 @@
 import { element, mark, put } from "./dom.js";
 import { clock, millis, percent, roughly, short, who } from "./words.js";
 
-const MARKS = { delivered: "✓", failed: "✕", refused: "⊘", unknown: "?" };
+const MARKS = { delivered: "✓", failed: "✕", refused: "⊘", unknown: "?", elsewhere: "→" };
 
 /** The item as of `now`; `onOpen` is called with the phrase's call, or null where the list belongs to one call already. */
 export function phraseItem(phrase, texts, sinks, now, onOpen) {
