@@ -13,7 +13,7 @@ SEED ?= 1
 SOURCE ?= realtime
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types cover bench bench-capacity bench-sources bench-compare bench-gate bench-rebase fuzz fuzz-short \
+.PHONY: help setup demo test check lint types cover bench bench-capacity bench-sources bench-compare bench-gate bench-rebase bench-fleet fuzz fuzz-short \
 	docs dashboards chaos chaos-short chaos-fleet chaos-fleet-short soak overload lock clean validate watch fleet-demo
 
 help: ## what can be made
@@ -77,6 +77,9 @@ bench-sources: $(READY) ## what a call costs by the real-time socket and by Audi
 
 bench-compare: $(READY) ## Cueline beside a plain server, a script per call and the decoder's limit; about 20 minutes
 	@$(BIN)/python -m bench.compare
+
+bench-fleet: $(READY) ## what a fleet's coordination costs: Redis operations, processors, 10,000 offers at once; 20 seconds
+	@$(BIN)/python -m bench.fleet
 
 fuzz: $(READY) ## INPUTS=10000000 made inputs for every parser that meets the outside; half an hour (tests/fuzz/README.md)
 	@$(BIN)/python -m tests.fuzz --inputs $(or $(INPUTS),10000000)

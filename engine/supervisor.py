@@ -25,7 +25,7 @@ from engine.fleet.offers import FleetOffers
 from engine.fleet_wiring import Fleet, begun, open_fleet
 from engine.genesys.platform import PlatformClient
 from engine.intake.audiohook_server import AudioHookServer
-from engine.intake.conversation import Conversation, ConversationInfo
+from engine.intake.conversation import Conversation, ConversationInfo, EndReason
 from engine.intake.followed import FOLLOWED_TABLES, Followed
 from engine.intake.ports import Lease
 from engine.intake.realtime_client import RealtimeConversation
@@ -69,14 +69,8 @@ class Supervisor:
         self._live = LiveView(
             options, self._metrics, self._platform, self._readiness, lambda: self._pool.inside, self._info
         )
-        self._reports = Reports(
-            Rules(options.rules),
-            self._metrics,
-            self._events,
-            self._live.board,
-            offer=self._offer,
-            fail=lambda *left: self._conversations.fail(*left),  # noqa: PLW0108 - made below
-        )
+        told = (Rules(options.rules), self._metrics, self._events, self._live.board)
+        self._reports = Reports(*told, offer=self._offer, fail=self._fail)
         self._pool = Pool(
             options.shards,
             options.speech,
@@ -91,11 +85,8 @@ class Supervisor:
         self._followed = Followed()
         self._retries = RetryBudget(options.genesys)
         self._conversations = Conversations(
-            self._follow if options.genesys.credentials else None,
-            self._pool,
-            self._followed,
-            self._metrics,
-            self._reports.conversation,
+            *(self._follow if options.genesys.credentials else None, self._pool, self._followed, self._metrics),
+            on_change=self._reports.conversation,
             files=self._files,
         )
         self._audiohook = (
@@ -191,6 +182,9 @@ class Supervisor:
     def _offer(self, command: Command) -> None:
         if self._dispatcher is not None:  # phrases come only once there is one
             self._dispatcher.offer(command)
+
+    def _fail(self, key: str, reason: EndReason) -> None:
+        self._conversations.fail(key, reason)
 
     def _offers(self) -> FleetOffers | None:
         return self._fleet.offers if self._fleet else None

@@ -8,7 +8,7 @@ import pytest
 from engine.config_layers import AUDIOHOOK_KEY, ENVIRONMENT, SECRETS, TARGET_KEYWORD
 from engine.genesys.audiohook.refusals import AUTH_FAULTS
 from engine.intake.audiohook_call import NOT_TAKEN, TURNED_OUT
-from engine.options import AudioHookOptions
+from engine.options import AudioHookOptions, FleetOptions
 
 ROOT = Path(__file__).parents[1]
 PAPERS = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "deploy/README.md"]
@@ -30,6 +30,16 @@ def test_links_lead_somewhere(paper: Path) -> None:
         found = (paper.parent / target) if target else paper
         assert found.exists(), target
         assert not anchor or anchor in anchors(found.read_text(encoding="utf-8")), anchor
+
+
+def test_every_setting_of_the_fleet_that_is_named_exists() -> None:
+    names = {*ENVIRONMENT, *(f"{name}_FILE" for name in SECRETS)}
+    text = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\b(?:CUELINE|GENESYS)_[A-Z_]+\b", text)) <= names
+    assert set(re.findall(r"`fleet\.([a-z_]+)`", text)) <= set(FleetOptions.model_fields)
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `?(\w+)`? \|", text, re.MULTILINE))
+    options = FleetOptions()
+    assert (rows["CUELINE_FLEET"], float(rows["CUELINE_LEASE_S"])) == (options.name, options.lease_s)
 
 
 def test_every_setting_that_is_named_exists() -> None:

@@ -22,6 +22,7 @@ PURE = (
     "engine/label_rows.py",
     "engine/proposals.py",
     "engine/retry_after.py",
+    "engine/fleet/overview.py",
     "engine/percentiles.py",
     "engine/scoring.py",
     "engine/stats.py",

@@ -55,7 +55,8 @@ class FleetLeadership:
         try:
             while True:
                 await self._ask()
-                await asyncio.sleep(self._lease_s / RENEWALS)
+                left_s = self._term.until_s - tick().boot_s if self._epoch is not None else self._lease_s
+                await asyncio.sleep(max(0.0, min(self._lease_s / RENEWALS, left_s)))
         finally:
             self._ended()
 
@@ -68,9 +69,13 @@ class FleetLeadership:
 
     async def _ask(self) -> None:
         sent = tick()
+        left_s = max(0.0, self._term.until_s - sent.boot_s)
         try:
-            epoch = await self._store.lead(self._lease_s)
-        except FleetError:
+            async with asyncio.timeout(
+                None if self._epoch is None else left_s
+            ):  # what it does not know by then it is not
+                epoch = await self._store.lead(self._lease_s)
+        except (FleetError, TimeoutError):
             if not self._term.holds(tick()):
                 self._ended()
             return

@@ -34,6 +34,8 @@ class FleetOffers:
         if not self._valid(conversation_id):
             return "refused"
         epoch = self._epoch() if source == "notifications" else None
+        if source == "notifications" and epoch is None:  # its term is over: without an epoch Redis could not tell
+            return "stale"
         if source == "notifications" and epoch is None:
             return "stale"
         try:

@@ -48,7 +48,7 @@ class PlatformNotifications:
             raise PlatformError("Not sent: the channel's id holds forbidden characters", status=400, happened="no")
         body = [{"id": topic} for topic in topics]
         path = f"{CHANNELS}/{channel_id}/subscriptions"
-        found = self._sent(budget, "subscribe to notifications", "PUT", path, {"ignoreErrors": True}, body)
+        found = self._sent(budget, "subscribe to notifications", "PUT", path, {"ignoreErrors": "true"}, body)
         return tuple(
             entry["id"]
             for entry in _entities(found, "entities")

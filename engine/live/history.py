@@ -125,7 +125,7 @@ class Sampler:
         """One more delivery has come to its end."""
         self.outcomes[outcome] += 1
         self._commands.add(now_s)
-        if outcome != "delivered":
+        if outcome not in ("delivered", "elsewhere"):
             self._failed.add(now_s)
 
     def sample(self, now_s: float, cells: NDArray[np.float64], levels: Mapping[str, float | None]) -> Sample:

@@ -80,9 +80,7 @@ FAULTS: dict[str, Fault] = {
     "channel_closing": Fault(
         "notify", "announce", "a channel's socket is announced to close, and closes after closing_s"
     ),
-    "channel_garbage": Fault(
-        "notify", "extra", "broken JSON comes on a channel", payload=b'{"topicName":"v2.routing.queues'
-    ),
+    "channel_garbage": Fault("notify", "extra", "broken JSON comes on a channel", payload=b'{"topicName":"v2.rout'),
     "drop_mid_call": Fault("stream", "drop", "the TCP connection breaks, without a close message"),
     "close_1011": Fault("stream", "close", "the socket is closed with code 1011", 1011),
     "silence": Fault("stream", "silence", "nothing more comes on this socket, not even the end; it stays open"),

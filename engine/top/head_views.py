@@ -16,7 +16,7 @@ OUTBOX_S = 30
 TOKEN_S = 120
 LABEL = 9  # cells
 STATUS = {"ready": GOOD, "draining": WARN}
-OUTCOMES = {"delivered": GOOD, "failed": BAD, "refused": BAD, "unknown": WARN}
+OUTCOMES = {"delivered": GOOD, "failed": BAD, "refused": BAD, "unknown": WARN, "elsewhere": GREY}
 
 
 def label(word: str) -> tuple[str, str]:
@@ -74,6 +74,8 @@ def acting(engine: Engine) -> Text:
         totals.pop("elsewhere", None)
     text = line(label("acting"))
     for name, count in totals.items():
+        if name == "elsewhere" and not count:  # only a fleet has those
+            continue
         style = OUTCOMES.get(name, "") if count else GREY
         text.append(f"{count:,} {name}", style).append("  ")
     if engine.outbox_pending:

@@ -119,9 +119,7 @@ def _became(phrase: Phrase, sinks: int) -> tuple[str, str]:
     for outcome, sign in TROUBLE.items():
         if outcome in outcomes:
             return f"{sign} {outcome}", WARN if outcome == "unknown" else BAD
-    if "elsewhere" in outcomes:
-        return "→ elsewhere", GREY
-    done = outcomes.count("delivered")
+    done = sum(outcomes.count(each) for each in ("delivered", "elsewhere"))
     if done and done >= sinks:
         return "✓ done", GOOD
     return (f"… {done} of {sinks}" if done else "… waits", GREY) if sinks else ("no sink", GREY)

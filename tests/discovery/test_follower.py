@@ -155,7 +155,7 @@ async def test_calls_of_other_queues_are_left_alone(tmp_path):
 async def test_all_queues_and_one_that_is_made_later(tmp_path):
     async with (
         cloud(tmp_path, calls=2) as simulator,
-        following(simulator, queues=(), all_queues=True, list_queues_every_s=1.0) as (taken, metrics),
+        following(simulator, queues=(), all_queues=True, list_queues_every_s=1.0) as (taken, _),
     ):
         await until(lambda: len(taken.live) == 2)
         assert [len(channel.topics) for channel in simulator.channels] == [2]
@@ -230,9 +230,9 @@ async def test_a_transfer_to_a_queue_that_nobody_follows_does_not_end_the_call(t
 
 
 async def test_a_platform_that_refuses_for_a_while(tmp_path):
-    async with cloud(tmp_path, calls=2, faults=({"name": "api_500", "count": 3},)) as simulator:
-        async with following(simulator) as (taken, _):
-            await until(lambda: len(taken.live) == 2, 60)
+    faults = ({"name": "api_500", "count": 3},)
+    async with cloud(tmp_path, calls=2, faults=faults) as simulator, following(simulator) as (taken, _):
+        await until(lambda: len(taken.live) == 2, 60)
 
 
 async def test_only_the_leader_follows_and_a_new_term_begins_with_a_query(tmp_path):

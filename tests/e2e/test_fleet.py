@@ -36,7 +36,7 @@ async def test_calls_of_a_killed_node_are_followed_by_the_other_within_the_lease
                 assert await until_live(two, CALLS) == set(cloud.ids)
                 assert time.monotonic() - killed_s <= LEASE_S + 2
                 assert await two.metric("cueline_fleet_takeovers_total") == CALLS
-                assert 0 < await two.metric("cueline_audio_gap_seconds_total")
+                assert await two.metric("cueline_audio_gap_seconds_total") > 0
                 assert (await two.ask("GET", "/readyz"))[1]["conditions"]["fleet"]
 
 

@@ -12,6 +12,9 @@ async def test_calls_of_a_queue_are_followed_as_they_come(tmp_path):
         environment = cloud.environment | {"TARGET_KEYWORD": "transfer me", "CUELINE_WEBHOOK_URL": hook.url}
         assert "GENESYS_CONVERSATION_ID" not in environment
         async with running(environment, tmp_path) as engine:
+            async with asyncio.timeout(20):
+                while not await engine.metric("cueline_discovery_queries_total", outcome="done"):
+                    await asyncio.sleep(0.02)  # from then on nothing is missed
             async with cloud.http.post(f"{cloud.url}/simulator/calls") as response:
                 call = (await response.json())["conversation_id"]
             info = await appears(engine, call)

@@ -49,7 +49,7 @@ class Nodes:
         client = self.redis.client()
         key = f"{{cueline:{store._options.name}}}:"
         await client.run("ZADD", f"{key}seen", 1, store.consumer)
-        for entry, *_ in await client.run("XPENDING", f"{key}offers", "nodes", "-", "+", 1000, store.consumer):
+        for entry, *_ in await client.run("XPENDING", f"{key}offers", "nodes", "-", "+", 10_000, store.consumer):
             await client.run(
                 *("XCLAIM", f"{key}offers", "nodes", store.consumer, 0, entry, "IDLE", 10**7, "RETRYCOUNT", 1, "JUSTID")
             )
@@ -122,6 +122,25 @@ async def test_renewal_keeps_and_says_what_is_not_ours(nodes):
     assert await a.settle(offer.entry, "c") is False
     assert await b.settle(offer.entry, "c") is True
     assert (await a.renew([held(offer)], b"{}")).lost == {offer.entry: ""}, "it has ended elsewhere"
+
+
+async def test_many_are_renewed_at_once_and_one_that_was_deleted_is_missing(nodes):
+    a, b = await nodes("a"), await nodes("b")
+    for number in range(2500):
+        await a.offer(f"c{number}", "api")
+    offers = await a.take(2500, 0)
+    everything = [held(offer, Past(number, a.clock.at(1.0))) for number, offer in enumerate(offers)]
+    await nodes.lapse(a)
+    renewal = await a.renew(everything, b"{}")
+    assert (renewal.lost, renewal.moved, renewal.missing) == ({}, set(), set())
+    idle = "return redis.call('XPENDING', KEYS[1], 'nodes', 'IDLE', 1000000, '-', '+', 9999)"
+    assert nodes.redis.ask("EVAL", idle, "1", "{cueline:default}:offers") == "0", "none is old"
+    assert await b.claim_lapsed(5) == []
+    nodes.redis.ask("XDEL", "{cueline:default}:offers", offers[1700].entry)
+    assert (await a.renew(everything, b"{}")).missing == {offers[1700].entry}
+    await nodes.lapse(a)
+    pasts = {offer.conversation_id: offer.past.position_ms for offer in await b.claim_lapsed(3000) if offer.past}
+    assert pasts == {offer.conversation_id: n for n, offer in enumerate(offers) if n != 1700}
 
 
 async def test_a_lapsed_call_goes_to_one_of_many_claimers(nodes):

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import orjson
 from urllib3 import HTTPHeaderDict
 
+from engine.genesys.call_book import CallBook
 from engine.genesys.checks import check_of, participant_of, transfer_participant
+from engine.genesys.notifications import CallSeen, read_notification
 from engine.genesys.platform_access import _life_s
 from engine.genesys.platform_messages import platform_codec
 from engine.genesys.realtime_messages import as_seconds
@@ -30,6 +32,7 @@ def waits(data: bytes) -> None:
 
 def picture(data: bytes) -> None:
     """A conversation as the platform shows it: one of the reasons, and ids that stand in it."""
+    notified(data)
     try:
         shown = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -42,6 +45,16 @@ def picture(data: bytes) -> None:
     listed = shown.get("participants")
     ids = [part.get("id") for part in listed if isinstance(part, dict)] if isinstance(listed, list) else []
     assert all(name is None or name in ids for name in found)
+
+
+def notified(body: bytes) -> None:
+    """The same in a notification: a call with participants, live where somebody talks, told once."""
+    told = read_notification(b'{"topicName":"v2.users.u.conversations.calls","eventBody":' + body + b"}")
+    if isinstance(told, CallSeen):
+        assert told.standings
+        book = CallBook(grace_s=0)
+        assert (book.seen(told, 0) is not None) == ("talking" in told.standings.values())
+        assert book.seen(told, 0) is None
 
 
 def answer(data: bytes) -> None:

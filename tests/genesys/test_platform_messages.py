@@ -3,6 +3,17 @@ import dataclasses
 import pytest
 from pydantic import SecretStr
 
+from engine.genesys.notification_messages import (
+    ChannelOpened,
+    ListQueues,
+    LiveCall,
+    LiveFound,
+    OpenChannel,
+    QueryLive,
+    QueuesListed,
+    Subscribe,
+    TopicsHeld,
+)
 from engine.genesys.platform_messages import (
     CheckConversation,
     Checked,
@@ -36,6 +47,10 @@ DOWN = [
     Transfer(1, 2.5, "c", TransferTarget("address", "secret-word")),
     Disconnect(1, 2.5, "c", "agent"),
     SetAttributes(1, 2.5, "c", "customer", {"a": "secret-word"}),
+    OpenChannel(1, 2.5),
+    Subscribe(1, 2.5, "channel", ("t1", "t2")),
+    QueryLive(1, 2.5, "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", 1, ("q",), ("u",)),
+    ListQueues(1, 2.5, 1),
     Forget(1),
 ]
 UP = [
@@ -44,6 +59,10 @@ UP = [
     TokenDescribed(1, "Org", ("conversation:view",)),
     TokenDescribed(2, "", ()),
     Checked(1, "no_voice"),
+    ChannelOpened(1, "channel", "wss://host/secret-word", 3600.0),
+    TopicsHeld(1, ("t2",)),
+    LiveFound(1, (LiveCall("c", ("q",), ("u",)),), more=True),
+    QueuesListed(1, ("q",), more=False),
     Done(1),
     Failed(1, "what", 429, 1.5, "no"),
     Failed(1, "what", 0, None, "unknown"),
@@ -63,7 +82,7 @@ def test_every_message_survives_its_packet():
 
 
 def test_requests_and_answers_carry_a_number():
-    for message in [*DOWN[1:], *UP[1:6]]:
+    for message in [*DOWN[1:], *UP[1:10]]:
         assert dataclasses.fields(message)[0].name == "number"
 
 

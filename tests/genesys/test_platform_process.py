@@ -134,7 +134,7 @@ class Surprise:
 
 def test_a_surprise_of_the_sdk_ends_one_request_only():
     said, inbox = [], [CheckConversation(1, deadline(), "a"), CheckConversation(2, deadline(), "b"), None]
-    PlatformProcess(lambda: inbox.pop(0), said.append, Surprise(), Surprise(), 0.1).run()
+    PlatformProcess(lambda: inbox.pop(0), said.append, Surprise(), Surprise(), Surprise(), 0.1).run()
     assert {(failed.number, failed.status, failed.happened) for failed in said} <= {
         (1, 0, "unknown"),
         (2, 0, "unknown"),
@@ -145,7 +145,9 @@ def test_a_surprise_of_the_sdk_ends_one_request_only():
 
 def test_a_second_configuration_is_an_error():
     with pytest.raises(ValueError, match="twice"):
-        PlatformProcess(lambda: Configure("", "", "", SecretStr(""), 1.0), print, Surprise(), Surprise(), 0.1).run()
+        PlatformProcess(
+            lambda: Configure("", "", "", SecretStr(""), 1.0), print, Surprise(), Surprise(), Surprise(), 0.1
+        ).run()
 
 
 async def test_forgetting_what_is_done_does_no_harm(configured, cloud):

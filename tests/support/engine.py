@@ -156,7 +156,7 @@ async def command(
     try:
         yield started
         await started.stop()
-        assert shared_memory() <= memory
+        assert shared_memory() <= memory, shared_memory() - memory
     finally:
         await started.kill()
 

@@ -28,7 +28,7 @@ GLANCE = Row("At a glance", (
           "Phrases spotted in the time shown, repeats left out. 0 with calls that talk: are the rules the right ones?",
           kind="stat", width=4, height=4, decimals=0),
     Panel("Not delivered", "none",
-          (('sum(increase(cueline_commands_total{@, outcome!="delivered"}[$__range]))', ""),),
+          (('sum(increase(cueline_commands_total{@, outcome!~"delivered|elsewhere"}[$__range]))', ""),),
           f"Commands of the time shown that failed, were refused, or whose end is unknown ({RUNBOOK}, CuelineCommandsNotDelivered).",
           above(1, 10), "stat", 4, 4, decimals=0),
 ))  # fmt: skip

@@ -26,14 +26,12 @@ end
 for first = 1, #ours, 1000 do
   local ids, known = {}, {}
   for i = first, math.min(first + 999, #ours) do ids[#ids + 1] = ARGV[ours[i]] end
-  local args = { 'XCLAIM', OFFERS, GROUP, me, 0 } -- unpack gives all but its first value only where it stands last
-  for _, id in ipairs(ids) do args[#args + 1] = id end
-  args[#args + 1] = 'JUSTID'
-  local claimed = redis.call(unpack(args))
-  if #claimed < #ids then
+  ids[#ids + 1] = 'JUSTID'
+  local claimed = redis.call('XCLAIM', OFFERS, GROUP, me, 0, unpack(ids))
+  if #claimed < #ids - 1 then -- some are in no stream any more
     for _, id in ipairs(claimed) do known[id] = true end
-    for _, id in ipairs(ids) do
-      if not known[id] then missing[#missing + 1] = id end
+    for i = 1, #ids - 1 do
+      if not known[ids[i]] then missing[#missing + 1] = ids[i] end
     end
   end
 end
