@@ -6,7 +6,7 @@ What the engine does without a fleet and with one is told apart here and nowhere
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from engine.fleet.looking import look_of
 from engine.fleet.node import Node
 from engine.fleet.offers import FleetOffers
 from engine.fleet.store import FleetStore
+from engine.intake.beginning import begin_with
 from engine.intake.clocks import moment_now
 from engine.intake.conversation import Conversation, EndReason, Share
 from engine.intake.followed import Followed, Known
@@ -51,7 +52,7 @@ class EngineHost:
 
     def room(self) -> int:
         """Calls that fit now; none without credentials to follow one."""
-        return self._pool.room() if self._options.genesys.credentials else 0
+        return self._pool.placement.room if self._options.genesys.credentials else 0
 
     def load(self) -> float:
         """Share of the shards' limit that is used."""
@@ -65,8 +66,8 @@ class EngineHost:
             "version": __version__,
             "since": round(self.since_s, 3),
             "audiohook": self._conversations.sessions,
-            "room": self._pool.room(),
-            "utilization": round(self.load() * self._options.shards.max_utilization, 3),
+            "room": self._pool.placement.room,
+            "utilization": round(self.load(), 3),
             "admin": self._admin_url(),
         }
 
@@ -155,7 +156,7 @@ class Fleet:
 
 @asynccontextmanager
 async def open_fleet(
-    options: EngineOptions, host: EngineHost, conversations: Conversations, metrics: Metrics
+    options: EngineOptions, conversations: Conversations, pool: Pool, metrics: Metrics, admin_url: Callable[[], str]
 ) -> AsyncIterator[Fleet | None]:
     """A node whose Redis answers; None where no fleet is configured, or may be done without. FleetError, ConfigError."""
     if not options.fleet.configured:
@@ -172,9 +173,30 @@ async def open_fleet(
             yield None
         else:
             metrics.fleet.redis_up(True)
+            host = EngineHost(options, conversations, pool, admin_url)
             yield Fleet(options, store, host, conversations, metrics)
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def begun(
+    options: EngineOptions,
+    conversations: Conversations,
+    followed: Followed,
+    known: Sequence[Known],
+    fleet: Fleet | None,
+) -> AsyncIterator[None]:
+    """What an earlier engine followed, and what the configuration names, is followed, or offered; positions are noted."""
+    static = options.genesys.conversation_ids
+    async with AsyncExitStack() as stack:
+        if fleet:
+            await stack.enter_async_context(fleet.running(followed, known, static))
+        else:
+            begin_with(conversations, known, static)
+        noting = asyncio.create_task(followed.keep_noting(lambda: conversations.followed), name="noting")
+        stack.callback(noting.cancel)
+        yield
 
 
 def instance_of(state_dir: Path) -> str:

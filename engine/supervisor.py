@@ -8,7 +8,6 @@ can't be in time waits in the state file for the next start), everything closes 
 import asyncio
 import signal
 import time
-from collections.abc import Iterable
 from contextlib import AsyncExitStack
 
 import structlog
@@ -23,10 +22,9 @@ from engine.commands.rules import Rules
 from engine.commands.sinks import open_sinks
 from engine.commands.traces import open_traces
 from engine.fleet.offers import FleetOffers
-from engine.fleet_wiring import EngineHost, Fleet, open_fleet
+from engine.fleet_wiring import Fleet, begun, open_fleet
 from engine.genesys.platform import PlatformClient
 from engine.intake.audiohook_server import AudioHookServer
-from engine.intake.beginning import begin_with
 from engine.intake.conversation import Conversation, ConversationInfo, EndReason
 from engine.intake.followed import FOLLOWED_TABLES, Followed
 from engine.intake.ports import Lease
@@ -40,7 +38,6 @@ from engine.notify import Notifier, status_line
 from engine.open_files import raise_limit
 from engine.options import EngineOptions
 from engine.reports import Reports
-from engine.shard_metrics import ShardReading
 from engine.shards.admission import calls_of
 from engine.shards.pool import Pool
 from engine.state_file import StateFile
@@ -62,7 +59,7 @@ class Supervisor:
         self._stopping = Stopping(options.drain_s)
         self._starting: asyncio.Task[None] | None = None
         self._model_loaded = False
-        self._metrics = Metrics(self._readings)
+        self._metrics = Metrics(lambda: self._pool.readings())  # noqa: PLW0108 - made below
         self._metrics.rules_known(rule.name for rule in options.rules)
         self._platform = PlatformClient(
             options.genesys, lambda: self._metrics.rate_limited("platform"), self._metrics.renewal_failed
@@ -72,9 +69,8 @@ class Supervisor:
         self._live = LiveView(
             options, self._metrics, self._platform, self._readiness, lambda: self._pool.inside, self._info
         )
-        self._reports = Reports(
-            Rules(options.rules), self._metrics, self._events, self._live.board, offer=self._offer, fail=self._fail
-        )
+        told = (Rules(options.rules), self._metrics, self._events, self._live.board)
+        self._reports = Reports(*told, offer=self._offer, fail=self._fail)
         self._pool = Pool(
             options.shards,
             options.speech,
@@ -89,11 +85,8 @@ class Supervisor:
         self._followed = Followed()
         self._retries = RetryBudget(options.genesys)
         self._conversations = Conversations(
-            self._follow if options.genesys.credentials else None,
-            self._pool,
-            self._followed,
-            self._metrics,
-            self._reports.conversation,
+            *(self._follow if options.genesys.credentials else None, self._pool, self._followed, self._metrics),
+            on_change=self._reports.conversation,
             files=self._files,
         )
         self._audiohook = (
@@ -145,10 +138,8 @@ class Supervisor:
         outbox = Outbox(self._state, self._options.outbox, sinks)
         stack.callback(outbox.close)
         self._state.start(outbox.heed)
-        host = EngineHost(self._options, self._conversations, self._pool, lambda: self._admin.url)
-        self._fleet = await stack.enter_async_context(
-            open_fleet(self._options, host, self._conversations, self._metrics)
-        )
+        parts = (self._options, self._conversations, self._pool, self._metrics)
+        self._fleet = await stack.enter_async_context(open_fleet(*parts, lambda: self._admin.url))
         trace = await stack.enter_async_context(open_traces(self._options.telemetry))
         told = (self._reports.outcome, self._reports.handed, trace)
         self._dispatcher = Dispatcher(sinks, outbox, self._metrics, *told, self._fleet.effects if self._fleet else None)
@@ -175,17 +166,12 @@ class Supervisor:
             model=speech.model_path.name,
             model_load_ms=prepared.load_ms,
         )
-        static = self._options.genesys.conversation_ids
-        if self._fleet:
-            await stack.enter_async_context(self._fleet.running(self._followed, known, static))
-        else:
-            begin_with(self._conversations, known, static)
+        began = begun(self._options, self._conversations, self._followed, known, self._fleet)
+        await stack.enter_async_context(began)
         if self._options.discovery.configured:
             await stack.enter_async_context(
                 following(self._options, self._conversations, self._platform, self._metrics, self._fleet)
             )
-        noting = self._loop.create_task(self._followed.keep_noting(lambda: self._conversations.followed))
-        stack.callback(noting.cancel)
 
     async def _follow(self, conversation: Conversation, lease: Lease) -> None:
         follower = RealtimeConversation(
@@ -205,9 +191,6 @@ class Supervisor:
 
     def _info(self, key: str) -> ConversationInfo | None:
         return self._conversations.info(key)
-
-    def _readings(self) -> Iterable[ShardReading]:
-        return self._pool.readings()
 
     def _readiness(self) -> dict[str, bool]:
         return {

@@ -109,7 +109,20 @@ def test_every_name_of_the_interface_is_exposed_with_type_and_labels():
 
 
 def test_every_metric_is_ours_and_has_help_and_labels_from_closed_sets():
-    closed = {"shard", "reason", "kind", "rule", "sink", "outcome", "source", "state", "where", "fault", "le"}
+    closed = {
+        "shard",
+        "reason",
+        "kind",
+        "rule",
+        "sink",
+        "outcome",
+        "source",
+        "state",
+        "where",
+        "fault",
+        "direction",
+        "le",
+    }
     closed |= INTERFACE["cueline_model_info"][1]
     for family in text_string_to_metric_families(everything().exposition().decode()):
         if family.name.endswith("_created"):
@@ -252,7 +265,7 @@ def test_what_is_known_at_the_start_begins_at_zero_so_that_the_first_event_is_a_
     metrics.sink_known("webhook")
     found = samples(metrics)
     assert values(found, "cueline_phrases_spotted_total", "rule") == {"transfer-me": 0, "close": 0}
-    outcomes = {"delivered": 0, "failed": 0, "refused": 0, "unknown": 0}
+    outcomes = {"delivered": 0, "failed": 0, "refused": 0, "unknown": 0, "elsewhere": 0}
     assert values(found, "cueline_commands_total", "outcome") == outcomes
     assert values(found, "cueline_sink_circuit_open", "sink") == {"webhook": 0}
     assert found["cueline_sink_latency_seconds_count", (("sink", "webhook"),)] == 0

@@ -78,7 +78,7 @@ class Pool:
         self._on_channel_failed = on_channel_failed
         self._leases = LeaseBook(options.rings, range(options.count))
         self.inside = Inside(self._workers, self._leases)
-        self._placement = Placement(lambda: self._workers.shards, self._leases)
+        self.placement = Placement(lambda: self._workers.shards, self._leases)
         self._held: dict[int, _Held] = {}  # by lease
         self._fired = FiredBook()
         self._suspects = Suspects()
@@ -115,11 +115,7 @@ class Pool:
     @property
     def has_capacity(self) -> bool:
         """Whether one more channel would be taken."""
-        return self._placement.has_room
-
-    def room(self) -> int:
-        """Channels that would be taken now."""
-        return 0 if self._workers.stopping else self._placement.room
+        return self.placement.has_room
 
     @property
     def worker_pids(self) -> list[int]:
@@ -155,7 +151,7 @@ class Pool:
             raise RefusedError("draining", "Cueline is stopping")
         if conversation_id in self._quarantine:
             raise RefusedError("quarantined", f"conversation {conversation_id} is quarantined: two workers died of it")
-        index = self._placement.shard_for(conversation_id, len(channels))
+        index = self.placement.shard_for(conversation_id, len(channels))
         leases = self._leases.take(conversation_id, channels, index, session_id)
         log.debug("conversation has its shard", conversation_id=conversation_id, shard=index)
         self._idle.clear()

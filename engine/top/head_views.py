@@ -70,6 +70,8 @@ def spotting(board: Board) -> Text:
 def acting(engine: Engine) -> Text:
     """What it did."""
     totals = {name: engine.commands_total.get(name, 0) for name in OUTCOMES} | engine.commands_total
+    if not totals.get("elsewhere"):  # only fleets have it
+        totals.pop("elsewhere", None)
     text = line(label("acting"))
     for name, count in totals.items():
         if name == "elsewhere" and not count:  # only a fleet has those
