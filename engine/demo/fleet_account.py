@@ -18,7 +18,9 @@ MESSAGE_MS = 20.0  # a message's place is its end: of two that follow each other
 HEARING_MS = 1500.0  # from a phrase's last sound to its command at the receiver
 LEAD_MS = 300.0  # of a subscription's first audio: a recognizer has no past there
 EARLY_NS = 1000 * NS_PER_MS  # a command comes before its phrase's last sound by so much at most
-LATE_NS = 12_000 * NS_PER_MS  # and after it; the same words recur in a call after 25 s
+PUNCTUAL_NS = 1500 * NS_PER_MS  # one that comes no later after it is known by its moment alone
+LATE_NS = 12_000 * NS_PER_MS  # a later one by its place, too; the same words recur in a call after 25 s
+PLACE_MS = 1500.0  # a command's idea of the phrase's end against ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ class _Matching:
         """Deliveries come in the order of their arrival."""
         self.all.append(delivery)
         here = self._by_words.get((delivery.conversation_id, delivery.phrase), [])
-        fitting = [each for each in here if -EARLY_NS <= delivery.received_ns - each.end_ns <= LATE_NS]
+        fitting = [each for each in here if _fits(delivery, each)]
         if not fitting:
             self.false.append(delivery)
             return
@@ -163,6 +165,12 @@ class _Matching:
     def missing(self) -> Iterator[Spoken]:
         """Phrases without a delivery."""
         return (each for here in self._by_words.values() for each in here if each not in self.found)
+
+
+def _fits(delivery: Delivery, phrase: Spoken) -> bool:
+    late_ns = delivery.received_ns - phrase.end_ns
+    placed = abs(delivery.phrase_end_ms - phrase.end_ms) <= PLACE_MS
+    return -EARLY_NS <= late_ns <= (LATE_NS if placed else PUNCTUAL_NS)
 
 
 def _touches(phrase: Spoken, gap: Stretch) -> bool:

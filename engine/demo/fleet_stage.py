@@ -43,6 +43,7 @@ class FleetOptions:
     loop: bool = True  # recordings over and over
     speech: Path = SPEECH_DIR
     stagger_ms: int = 150
+    queues: int = 0  # that the calls come by, so that notifications tell of them
     settings: Mapping[str, str] = field(default_factory=dict)  # further variables of every node
 
 
@@ -116,7 +117,7 @@ class FleetStage:
 
     def _settings(self, name: str) -> dict[str, str]:
         ours = self.simulator.environment | engine_settings(wanted_phrases(self.options.speech), self.receiver)
-        del ours["GENESYS_CONVERSATION_ID"]  # calls are offered, not given
+        ours.pop("GENESYS_CONVERSATION_ID", None)  # calls are offered, not given
         limit = self.options.node_calls
         ours |= {
             "GENESYS_CLIENT_ID": f"{CLIENT}.{name}",
@@ -225,7 +226,14 @@ async def fleet_staged(
 
 def _simulate(options: FleetOptions) -> list[str]:
     words = ["simulate", "--port", "0", "--json", "--speech", str(options.speech), "--calls", str(options.calls)]
-    return [*words, "--stagger-ms", str(options.stagger_ms), *(["--loop"] if options.loop else [])]
+    return [
+        *words,
+        "--stagger-ms",
+        str(options.stagger_ms),
+        *(["--loop"] if options.loop else []),
+        "--queues",
+        str(options.queues),
+    ]
 
 
 def _up(event: Event) -> bool:

@@ -44,6 +44,21 @@ async def _kill(plant: FleetPlant, node: str, calls: frozenset[str]) -> Recovere
     return plant.well
 
 
+async def _leader_kill(plant: FleetPlant, node: str, calls: frozenset[str]) -> Recovered:
+    """While nobody follows the notifications a call begins."""
+    at_ns = await plant.stage.kill_node(node)
+    placed = (await plant.stage.simulator.place()).conversation_id
+    try:
+        await plant.until(lambda: plant.followed_again(calls | {placed}, at_ns), plant.lease_s + AGAIN_S)
+    finally:
+        await plant.start(node)
+
+    async def recovered() -> bool:
+        return await plant.leader() is not None and await plant.well()
+
+    return recovered
+
+
 async def _stop(plant: FleetPlant, node: str, _calls: frozenset[str]) -> Recovered:
     number = plant.striking
     plant.stage.stop_node(node)
@@ -115,13 +130,14 @@ async def _drain(plant: FleetPlant, _node: str, _calls: frozenset[str]) -> Recov
 
 
 _ONE = "every call is heard by one node, and every node is well"
+_LED = f"{_ONE}; the new call, too, and another node leads"
 KINDS: dict[str, FleetKind] = {
     kind.name: kind
     for kind in (
         FleetKind("node_kill", "SIGKILL to all of a node's processes; started again once its calls are followed", _ONE, "node", _kill, cuts=True, forgets=True),
+        FleetKind("leader_kill", "the same to the node that follows the notifications, and meanwhile another call begins", _LED, "leader", _leader_kill, cuts=True, forgets=True),
         FleetKind("node_stop", "SIGSTOP to all of a node's processes until 2.5 s past the lease, then SIGCONT", _ONE, "node", _stop, cuts=True, stops=True),
         FleetKind("node_halt", "the same for 0.3 of a lease", _ONE, "node", _halt),
-        FleetKind("leader_kill", "SIGKILL to all processes of the node that leads; started again", _ONE, "leader", _kill, cuts=True, forgets=True),
         FleetKind("redis_kill", "SIGKILL to Redis, a second without it, a start on its append-only file", _ONE, "redis", _redis_kill),
         FleetKind("redis_stop", "SIGSTOP to Redis for 0.3 of a lease", _ONE, "redis", _redis_stop),
         FleetKind("redis_flush", "FLUSHALL: Redis has forgotten everything", _ONE, "redis", _redis_flush, Allowed(meets=True)),

@@ -19,10 +19,11 @@ from tests.chaos.fleet_figures import FleetCourse
 from tests.chaos.fleet_kinds import KINDS, FleetKind
 from tests.chaos.fleet_plant import FleetPlant, fleet_planted, subscribed_of
 from tests.chaos.plant import ChaosCall, quotable_speech
-from tests.chaos.run import LAST_S, spoken_in
+from tests.chaos.run import spoken_in
 from tests.chaos.schedule import Planned
 from tests.support.engine import alive, shared_memory
 
+LAST_S = 8.0  # what was said at the end is delivered by then
 SPOTTED_S = 1.5  # what was said just before a killing fault is spotted and committed by then
 REST_S = 20.0
 NS_PER_S = 1000 * NS_PER_MS
@@ -188,6 +189,8 @@ async def fleet_chaos(
             node_calls=options.node_calls,
             lease_s=options.lease_s,
             speech=quotable_speech(folder / "speech"),
+            queues=1,
+            settings={"CUELINE_FOLLOW_QUEUES": "all"},
         )
         try:
             async with fleet_planted(staged, environ, hurry, folder) as plant:

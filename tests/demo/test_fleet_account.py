@@ -45,11 +45,26 @@ def test_what_may_still_come_is_not_judged_but_counts_where_it_came():
 
 
 def test_a_second_command_for_one_phrase_is_doubled_and_one_for_none_is_false():
-    deliveries = [webhook(10_300), webhook(11_900), webhook(5000), webhook(10_300, "cancel my order", signed=False)]
+    deliveries = [webhook(10_300), webhook(11_400), webhook(5000), webhook(10_300, "cancel my order", signed=False)]
     found = account([booked(ALL)], deliveries, (), BY_25_S)
     assert fates(found) == (1, 0, 0, 0, 1, 2)
-    assert found.doubled[0].received_ns == 11_900 * MS
+    assert found.doubled[0].received_ns == 11_400 * MS
     assert found.unsigned == 1
+
+
+@pytest.mark.parametrize(
+    ("late", "fate"),
+    [
+        (webhook(21_900, place_ms=10_100), "doubled"),  # late, but the phrase's place is said
+        (webhook(22_100, place_ms=10_100), "false"),
+        (webhook(11_500, place_ms=20_000), "doubled"),  # at once, wherever it puts it
+        (webhook(11_600, place_ms=20_000), "false"),
+        (webhook(17_700), "false"),  # the recognizer's: nothing was said there
+    ],
+)
+def test_a_command_belongs_to_a_phrase_by_its_moment_or_by_its_place(late, fate):
+    found = account([booked(ALL)], [webhook(10_300), late], (), BY_25_S)
+    assert {"doubled": len(found.doubled), "false": len(found.false)} == {"doubled": 0, "false": 0} | {fate: 1}
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,12 @@ def booked(
     return BookedCall(number, f"c-{number}", 0 if begun else None, ROUND_MS, said, stretches)
 
 
-def webhook(at_ms: float, phrase: str = "transfer me", *, number: int = 1, signed: bool = True) -> Delivery:
-    """A command that arrived then."""
-    return Delivery(f"c-{number}/{phrase}/{at_ms}", f"c-{number}", phrase, 0, int(at_ms * MS), signed)
+def webhook(
+    at_ms: int, phrase: str = "transfer me", *, number: int = 1, signed: bool = True, place_ms: int | None = None
+) -> Delivery:
+    """A command that arrived then; its phrase ended 300 ms before, unless another place is given."""
+    place_ms = at_ms - 300 if place_ms is None else place_ms
+    return Delivery(f"c-{number}/{phrase}/{at_ms}", f"c-{number}", phrase, place_ms, at_ms * MS, signed)
 
 
 def kill(node: str, at_ms: int, room: int = 9, relief_ms: int | None = None) -> Killed:
