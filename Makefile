@@ -94,7 +94,7 @@ chaos: $(READY) ## 500 faults of 48 kinds against a real engine: nothing lost, n
 chaos-short: $(READY) ## each kind once, in about two minutes; CI runs this
 	@$(BIN)/python -m tests.chaos --faults 48 --seed $(SEED) --calls 8 --hook-calls 4 --calm 18 --spacing 0.7
 
-chaos-fleet: $(READY) ## each kind of fault three times on three nodes over a real Redis; about ten minutes
+chaos-fleet: $(READY) ## each kind of fault three times on three nodes over a real Redis; about eight minutes
 	@mkdir -p var
 	@$(BIN)/python -m tests.chaos.fleet --rounds 3 --seed $(SEED) --report var/chaos-fleet.json
 

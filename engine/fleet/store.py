@@ -67,6 +67,7 @@ class FleetStore:
         self._keys = keys(options.prefix)
         self._lease_ms = round(options.lease_s * 1000)
         self._since_s = 0.0
+        self._stood = False  # for the lead, before
         self._swept_s = now()
         self._client: RedisClient = open_redis(
             options.redis_url, options.redis_password, min(TIMEOUT_S, options.lease_s / 3)
@@ -184,8 +185,13 @@ class FleetStore:
         return bool(await self._client.script(script("effect"), (place,), *said))
 
     async def lead(self, lease_s: float) -> int | None:
-        """The fencing epoch while we lead, for `lease_s` from now on; None while another does. Each new leader's is greater."""
-        return int(await self._do("lead", round(lease_s * 1000))) or None
+        """The fencing epoch while we lead, for `lease_s` from now on; None while another does. Each new leader's is greater.
+
+        Nobody leads for half of `lease_s` once Redis has lost its data.
+        """
+        epoch = int(await self._do("lead", round(lease_s * 1000), int(self._stood)))
+        self._stood = True
+        return epoch or None
 
     async def resign(self) -> None:
         """Another may lead at once."""

@@ -94,7 +94,7 @@ async def _redis_flush(plant: FleetPlant, _node: str, _calls: frozenset[str]) ->
     over_s = time.monotonic() + seconds
 
     async def recovered() -> bool:
-        return time.monotonic() > over_s and await plant.well()
+        return time.monotonic() > over_s and await plant.leader() is not None and await plant.well()
 
     return recovered
 
@@ -131,6 +131,7 @@ async def _drain(plant: FleetPlant, _node: str, _calls: frozenset[str]) -> Recov
 
 _ONE = "every call is heard by one node, and every node is well"
 _LED = f"{_ONE}; the new call, too, and another node leads"
+_AGAIN = f"{_ONE}, and one leads"
 KINDS: dict[str, FleetKind] = {
     kind.name: kind
     for kind in (
@@ -140,7 +141,7 @@ KINDS: dict[str, FleetKind] = {
         FleetKind("node_halt", "the same for 0.3 of a lease", _ONE, "node", _halt),
         FleetKind("redis_kill", "SIGKILL to Redis, a second without it, a start on its append-only file", _ONE, "redis", _redis_kill),
         FleetKind("redis_stop", "SIGSTOP to Redis for 0.3 of a lease", _ONE, "redis", _redis_stop),
-        FleetKind("redis_flush", "FLUSHALL: Redis has forgotten everything", _ONE, "redis", _redis_flush, Allowed(meets=True)),
+        FleetKind("redis_flush", "FLUSHALL: Redis has forgotten everything", _AGAIN, "redis", _redis_flush, Allowed(meets=True)),
         FleetKind("redis_partition", "nothing passes between a node and Redis until 2.5 s past the lease", _ONE, "node", _away("stall", 1.0, PAST_LEASE_S), cuts=True),
         FleetKind("redis_mute", "Redis hears a node and the node does not hear Redis, for two leases and 2.5 s", _ONE, "node", _away("mute", 2.0, PAST_LEASE_S), Allowed(leases=2.0), cuts=True),
         FleetKind("redis_blip", "nothing passes between a node and Redis for 0.3 of a lease", _ONE, "node", _away("stall", SHORT)),

@@ -342,6 +342,24 @@ async def test_one_leads_and_its_epochs_grow(nodes):
     assert await a.lead(60), "who leaves leads no more"
 
 
+async def test_what_was_lost_is_offered_by_who_follows_it_before_anybody_leads(nodes):
+    a, b = await nodes("a"), await nodes("b")
+    offer = await taken(a)
+    epoch = await b.lead(60)
+    assert epoch is not None
+    assert await a.lead(60) is None
+    nodes.lose()
+    assert await b.offer("c", "notifications", epoch=epoch) == "stale", "the lead was lost, too"
+    assert (await b.lead(120), await a.lead(120)) == (None, None), "for a minute"
+    assert await a.offer("c", "handover", past=Past(9, a.clock.at(1.0)), holder_entry=offer.entry) == "offered"
+    assert 50_000 < int(nodes.redis.ask("PTTL", f"{a._options.prefix}leader")) <= 60_000
+    nodes.redis.ask("DEL", f"{a._options.prefix}leader")  # it is over
+    later = await b.lead(120)
+    assert later is not None
+    assert later > epoch
+    assert await b.offer("c", "notifications", epoch=later) == "known"
+
+
 async def test_an_effect_is_one_nodes(nodes):
     a, b = await nodes("a"), await nodes("b")
     assert await a.claim_effect("c", "external", "rule", "key-a", 10_000) is True

@@ -1,6 +1,7 @@
 -- ARGV 3: call, source, past, held entry (''), fencing epoch (''), most entries. Returns the state.
 local call, source, past, held, epoch, most = ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
-if epoch ~= '' and tonumber(redis.call('GET', EPOCH) or epoch) > tonumber(epoch) then return 'stale' end
+local latest = epoch ~= '' and redis.call('GET', EPOCH)
+if epoch ~= '' and (not latest or tonumber(latest) > tonumber(epoch)) then return 'stale' end -- none: lost, and so is the lead
 local until_ms = redis.call('ZSCORE', QUARANTINED, call)
 if until_ms and tonumber(until_ms) > now then return 'quarantined' end
 local entry = redis.call('HGET', CALLS, call)
