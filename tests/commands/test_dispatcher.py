@@ -18,14 +18,16 @@ from tests.support.waiting import until
 class Bench:
     """A dispatcher with its sinks, outbox, metrics and what it told."""
 
-    def __init__(self, folder, outbox: Outbox, sinks: dict[str, GateSink]) -> None:
+    def __init__(self, folder, outbox: Outbox, sinks: dict[str, GateSink], effects=None) -> None:
         self.metrics = Metrics()
         self.told: list[tuple[str, str, str]] = []
         self.folder = folder
         self.outbox = outbox
         self.handed: list[tuple[str, str, float]] = []
         self.traced: list[tuple[str, str, int]] = []
-        self.dispatcher = Dispatcher(sinks, outbox, self.metrics, self.note, self.note_handed, trace=self.trace)
+        self.dispatcher = Dispatcher(
+            sinks, outbox, self.metrics, self.note, self.note_handed, trace=self.trace, effects=effects
+        )
 
     def note(self, command, sink, outcome):
         self.told.append((command.idempotency_key, sink, outcome))
@@ -51,9 +53,9 @@ async def bench_of(tmp_path):
     """Makes benches, and ends them."""
     async with AsyncExitStack() as stack:
 
-        async def make(*sinks: GateSink, **options) -> Bench:
+        async def make(*sinks: GateSink, effects=None, **options) -> Bench:
             outbox = await stack.enter_async_context(opened_outbox(tmp_path, *sinks, **options))
-            bench = Bench(tmp_path, outbox, {sink.options.name: sink for sink in sinks})
+            bench = Bench(tmp_path, outbox, {sink.options.name: sink for sink in sinks}, effects)
             stack.push_async_callback(bench.dispatcher.close)
             return bench
 
@@ -391,3 +393,46 @@ async def test_each_end_is_traced_with_its_attempts(bench_of):
     bench.dispatcher.offer(command(1, ("well", "broken", "again")))
     assert await bench.flushed() == 0
     assert sorted(bench.traced) == [("again", "delivered", 2), ("broken", "failed", 1), ("well", "delivered", 1)]
+
+
+class Elsewhere:
+    """A fleet's word: which commands are ours, and what is said to claims."""
+
+    def __init__(self, *, ours: bool = True, claimed: bool | None = True) -> None:
+        self._ours = ours
+        self._claimed = claimed
+        self.asked = 0
+
+    def ours(self, _):
+        return self._ours
+
+    async def claim(self, _):
+        self.asked += 1
+        if self._claimed is None:
+            await asyncio.Event().wait()
+        return self._claimed
+
+
+async def test_what_is_another_nodes_is_never_noted(bench_of):
+    bench = await bench_of(GateSink(LogSink(name="a")), effects=Elsewhere(ours=False))
+    bench.dispatcher.offer(command(1, ("a",)))
+    assert bench.told == [(command(1).idempotency_key, "a", "elsewhere")]
+    assert bench.outcomes("a", "elsewhere") == 1
+    assert bench.outbox.pending == 0
+
+
+async def test_what_another_node_has_done_is_discarded_and_told_apart(bench_of):
+    sink, effects = GateSink(LogSink(name="a")), Elsewhere(claimed=False)
+    bench = await bench_of(sink, effects=effects)
+    bench.dispatcher.offer(command(1, ("a",)))
+    assert await bench.flushed() == 0
+    assert (bench.told, effects.asked) == ([(command(1).idempotency_key, "a", "elsewhere")], 1)
+    await until(lambda: states(bench.folder) == ["discarded"])
+
+
+async def test_whose_it_is_must_be_known_before_the_deadline(bench_of):
+    sink = GateSink(LogSink(name="a", deadline_s=0.05))
+    bench = await bench_of(sink, effects=Elsewhere(claimed=None))
+    bench.dispatcher.offer(command(1, ("a",)))
+    assert await bench.flushed() == 0
+    assert bench.told == [(command(1).idempotency_key, "a", "failed")]

@@ -8,9 +8,9 @@ import pytest
 from engine.errors import RefusedError
 from engine.intake import registry
 from engine.intake.clocks import moment_now
-from engine.intake.conversation import Conversation, ConversationInfo
+from engine.intake.conversation import Conversation, ConversationInfo, Share
 from engine.intake.followed import Followed, Known
-from engine.intake.past import Past
+from engine.intake.past import Moment, Past
 from engine.intake.ports import Lease
 from engine.intake.registry import Conversations
 from engine.metrics import Metrics
@@ -289,3 +289,30 @@ async def test_what_an_earlier_engine_followed_is_resumed_or_refused():
         assert conversation.past is not None
         with pytest.raises(RefusedError, match="followed already"):
             made.conversations.resume(Known("a", "realtime", None))
+
+
+async def test_what_a_fleet_shares_is_not_ours_to_remember_and_its_end_is_told():
+    told: list[object] = []
+    now = Moment(0.0, 20.0, "fleet x")
+    share = Share(Past(7000, Moment(0.0, 15.0, "fleet x")), True, False, lambda: now, told.append, told.append)
+    async with followed() as made:
+        conversation = made.conversations.share("a", share)
+        assert conversation.resumed
+        assert list(made.conversations.followed) == []
+        assert conversation.audio_begins() == 12_000, "5 s after 7 s, by the clock that is shared"
+        assert conversation.info.gap_ms == 5000
+        with pytest.raises(RefusedError, match="followed already"):
+            made.conversations.share("a", share)
+        made.conversations.fail("a", "fenced")
+        await until(lambda: made.conversations.live == 0)
+        assert told == [5.0, "fenced"]
+        assert made.state("a") == ("failed", "fenced")
+
+
+async def test_a_call_that_is_handed_over_has_no_gap():
+    now = Moment(0.0, 20.0, "fleet x")
+    share = Share(Past(7000, Moment(0.0, 15.0, "fleet x")), True, True, lambda: now, lambda _: None, lambda _: None)
+    async with followed() as made:
+        conversation = made.conversations.share("a", share)
+        assert conversation.audio_begins() == 12_000
+        assert conversation.info.gap_ms == 0
