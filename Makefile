@@ -99,7 +99,7 @@ chaos-fleet: $(READY) ## each kind of fault three times on three nodes over a re
 	@$(BIN)/python -m tests.chaos.fleet --rounds 3 --seed $(SEED) --report var/chaos-fleet.json
 
 chaos-fleet-short: $(READY) ## each of them once, in about two minutes; CI runs this
-	@$(BIN)/python -m tests.chaos.fleet --seed $(SEED) --calm 14 --breath 1
+	@$(BIN)/python -m tests.chaos.fleet --seed $(SEED) --calm 10 --breath 0.5
 
 soak: $(READY) ## steady load for MINUTES, at CALLS or 70 % of bench/capacity.json; then what has grown
 	@mkdir -p var

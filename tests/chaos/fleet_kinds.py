@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Literal
 
 from tests.chaos.fleet_figures import Allowed
@@ -124,8 +125,14 @@ def _away(how: Literal["stall", "mute", "cut"], leases: float, more_s: float = 0
 
 
 async def _drain(plant: FleetPlant, _node: str, _calls: frozenset[str]) -> Recovered:
-    for name in plant.up:
-        await plant.replace(name)
+    """Each drains once its successor is up; the next successor starts meanwhile."""
+    leaving = plant.up
+    await plant.start(plant.successor(leaving[0]))
+    for name, following in zip_longest(leaving, leaving[1:]):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(plant.drain(name))
+            if following:
+                group.create_task(plant.start(plant.successor(following)))
     return plant.well
 
 

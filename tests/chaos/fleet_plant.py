@@ -93,9 +93,8 @@ class FleetPlant:
         self._lives[stem] = self._lives.get(stem, 1) + 1
         return f"{stem}-{self._lives[stem]}"
 
-    async def replace(self, name: str) -> None:
-        """Another node comes up, this one drains and goes; what was not orderly is noted."""
-        await self.start(self.successor(name))
+    async def drain(self, name: str) -> None:
+        """Ask it to go, and wait until it has; what was not orderly is noted."""
         self.stage.terminate_node(name)
         try:
             code = await self.stage.node_left(name, DRAINED_S)
