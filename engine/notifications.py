@@ -38,4 +38,4 @@ async def following(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if fleet is not None:
-            await fleet.leadership.resign()
+            await fleet.leadership.stand_down()

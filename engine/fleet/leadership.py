@@ -28,6 +28,7 @@ class FleetLeadership:
         self._metrics = metrics
         self._epoch: int | None = None
         self._term = Right(tick(), 0)
+        self._stands = True
         self._won = asyncio.Event()
         self._lost = asyncio.Event()
         self._lost.set()
@@ -60,20 +61,23 @@ class FleetLeadership:
         finally:
             self._ended()
 
-    async def resign(self) -> None:
-        """Another may lead at once."""
+    async def stand_down(self) -> None:
+        """Lead no more: another may, at once."""
+        self._stands = False
+        self._ended()
         try:
             await self._store.resign()
         except FleetError as error:
             log.warning("The fleet could not be told that this node leads no more", fault=str(error))
 
     async def _ask(self) -> None:
+        if not self._stands:
+            return
         sent = tick()
         left_s = max(0.0, self._term.until_s - sent.boot_s)
         try:
-            async with asyncio.timeout(
-                None if self._epoch is None else left_s
-            ):  # what it does not know by then it is not
+            # what it does not know by then it is not
+            async with asyncio.timeout(None if self._epoch is None else left_s):
                 epoch = await self._store.lead(self._lease_s)
         except (FleetError, TimeoutError):
             if not self._term.holds(tick()):
@@ -81,7 +85,7 @@ class FleetLeadership:
             return
         if epoch != self._epoch:
             self._ended()
-        if epoch is not None:
+        if epoch is not None and self._stands:
             self._begun(epoch, leased(sent, self._lease_s))
 
     def _begun(self, epoch: int, term: Right) -> None:

@@ -21,30 +21,30 @@ async def candidate(redis):
     leading = FleetLeadership(store, LEASE_S, Metrics().fleet)
     task = asyncio.create_task(leading.run())
     try:
-        yield store, leading, task
+        yield store, leading
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await leading.resign()
+        await leading.stand_down()
         await store.close()
 
 
 async def test_one_leads_and_another_follows_it_at_once(redis):
-    async with asyncio.timeout(60), candidate(redis) as (_, first, task):
+    async with asyncio.timeout(60), candidate(redis) as (_, first):
         epoch = await first.wait_to_lead()
         assert (first.epoch, first.lost.is_set()) == (epoch, False)
-        async with candidate(redis) as (_, second, _):
+        async with candidate(redis) as (_, second):
             assert second.epoch is None
             assert second.lost.is_set()
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await first.resign()
+            await first.stand_down()
             assert (first.epoch, first.lost.is_set()) == (None, True)
             assert await second.wait_to_lead() > epoch
+            await asyncio.sleep(LEASE_S)  # it asks no more
+            assert first.epoch is None
 
 
 async def test_a_redis_that_is_away_for_long_ends_it_and_it_begins_anew(redis):
-    async with asyncio.timeout(60), candidate(redis) as (store, leading, _):
+    async with asyncio.timeout(60), candidate(redis) as (store, leading):
         epoch = await leading.wait_to_lead()
         lost = leading.lost
         redis.freeze()
@@ -59,7 +59,7 @@ async def test_a_redis_that_is_away_for_long_ends_it_and_it_begins_anew(redis):
 
 
 async def test_another_that_took_the_lock_is_heeded(redis):
-    async with asyncio.timeout(60), candidate(redis) as (store, leading, _):
+    async with asyncio.timeout(60), candidate(redis) as (store, leading):
         epoch = await leading.wait_to_lead()
         redis.ask("DEL", "{cueline:default}:leader")
         other = FleetStore(FleetOptions(redis_url=SecretStr(redis.url), node="b", lease_s=LEASE_S))
