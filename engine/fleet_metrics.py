@@ -67,9 +67,12 @@ class FleetMetrics:
         """Whether Redis answered the last time."""
         self._redis_up.set(up)
 
-    def taken(self, waited_s: float) -> None:
-        """An offer was taken, so long after it was made."""
+    def taken(self) -> None:
+        """An offer was taken."""
         self._claims.inc()
+
+    def waited(self, waited_s: float) -> None:
+        """It was new, and nobody had taken it for so long."""
         self._wait.observe(waited_s)
 
     def took_over(self) -> None:

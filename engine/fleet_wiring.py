@@ -140,7 +140,8 @@ class Fleet:
         followed.forget(known)
 
     async def drain(self, leaving: Coroutine[Any, Any, None]) -> None:
-        """Hand all calls over, while `leaving` waits for what the peers have opened; return when none is left."""
+        """Lead no more; hand all calls over, while `leaving` waits for what the peers have opened; return when none is left."""
+        await self.leadership.stand_down()
         async with asyncio.TaskGroup() as both:
             both.create_task(hand_all_over(self.node))
             both.create_task(leaving)
@@ -167,7 +168,7 @@ async def open_fleet(
         try:
             await store.begin()
         except FleetError as error:
-            if options.fleet.without_redis == "refuse":
+            if options.fleet.without_redis == "refuse" or error.kind != "unreachable":  # a wrong password is no outage
                 raise
             log.error("There is no fleet: this engine works alone", fault=str(error))  # noqa: TRY400
             yield None

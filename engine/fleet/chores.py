@@ -29,9 +29,9 @@ class Chores:
         self._owed: asyncio.Queue[_Owed] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
 
-    def owe(self, do: Chore) -> None:
-        """To be done soon; FleetError means: again."""
-        self._owed.put_nowait(_Owed(do, self._loop.time() + self._keep_s))
+    def owe(self, do: Chore, keep_s: float | None = None) -> None:
+        """To be done soon; FleetError means: again, for `keep_s` where that is more than the usual."""
+        self._owed.put_nowait(_Owed(do, self._loop.time() + (keep_s or self._keep_s)))
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -15,6 +15,8 @@ from engine.fleet_metrics import FleetMetrics
 from engine.intake.conversation import Conversation, EndReason, Share
 from engine.options import FleetOptions
 
+FENCED_KEPT_S = 3600.0  # a call may live for so long
+
 log = structlog.get_logger(__name__)
 
 
@@ -82,7 +84,9 @@ class Following:
         """Follow a call. RefusedError."""
         share = self._share(offer, lapsed)
         self.calls.take(offer, sent, lambda: self.host.share(offer.conversation_id, share))
-        self.metrics.taken(max(0.0, self.store.clock.moment().boot_s - offer.offered_at_s))
+        if offer.taken == 1 and offer.holder is None:  # others have waited for another reason, or not at all
+            self.metrics.waited(max(0.0, self.store.clock.moment().boot_s - offer.offered_at_s))
+        self.metrics.taken()
         if lapsed and not offer.holder:
             self.metrics.took_over()
 
@@ -102,6 +106,7 @@ class Following:
             self.owe_takeover(call)
         elif call and lapsed and offer.past:
             self.metrics.heard_again(gap_s)
+            log.info("A lost node's call is heard here", conversation_id=call.conversation_id, gap_s=round(gap_s, 3))
 
     def owe_takeover(self, call: Call) -> None:
         """We hear a call that is coming: it is to be ours."""
@@ -131,6 +136,9 @@ class Following:
         self.calls.left(call)
         if reason == "fenced":
             self.metrics.fenced()
+            # Known, unless Redis has lost its data meanwhile: then nobody else would ever think of this call.
+            again = partial(self.store.offer, conversation_id, "earlier", past=call.conversation.note())
+            self.chores.owe(again, FENCED_KEPT_S)
         match settlement(reason, call):
             case "settle":
                 self.owe_settlement(call.entry, conversation_id)

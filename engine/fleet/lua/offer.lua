@@ -10,6 +10,7 @@ if entry and held ~= '' and entry ~= held and not owner(entry) then
 elseif entry then
   return 'known'
 end
+if source == 'earlier' and redis.call('ZSCORE', ENDED, call) then return 'known' end -- it has ended since
 if redis.call('XLEN', OFFERS) >= most then return 'full' end
 if held == '' then
   redis.call('HSET', CALLS, call, add(call, source, past, '', ''))
