@@ -19,6 +19,7 @@ LOOK_S = 0.5  # how often lapsed calls are looked for
 BATCH = 16  # offers read at once, at most
 PACE_S = 0.05  # a node whose shards are full would wait so long before it reads: the emptier ones are quicker
 RETRY_S = 0.25
+REFUSED_S = 2.0  # a node that had less room than it thought reads nothing for so long
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,7 @@ class Taking:
         self._loop = asyncio.get_running_loop()
         self._wait_s = min(LOOK_S, self._options.lease_s / 4)
         self._look_due = 0.0
+        self._refused_until = 0.0  # loop time
 
     async def run(self) -> None:
         """Until `over`."""
@@ -63,7 +65,7 @@ class Taking:
 
     def room(self) -> int:
         """Calls that may be read now; a node that is about to give some away reads none."""
-        if self.over or not self.reading:
+        if self.over or not self.reading or self._loop.time() < self._refused_until:
             return 0
         most = self._options.max_calls
         followed = self._following.calls.count("coming", "ours", "offered")
@@ -107,5 +109,6 @@ class Taking:
             self._following.owe_settlement(
                 offer.entry, offer.conversation_id, QUARANTINE_S if error.reason == "quarantined" else None
             )
-        else:
-            self._following.chores.owe(partial(self._store.give_back, [offer.entry]))
+        else:  # for want of something here: that says nothing of the call
+            self._refused_until = self._loop.time() + REFUSED_S
+            self._following.chores.owe(partial(self._store.give_back, [offer.entry], untried=True))
