@@ -85,23 +85,25 @@ class Taking:
                 self._refused(offer, error)
 
     def _came_back(self, call: Call, offer: Offer, sent: Tick) -> None:
-        """A call that we follow is offered to us: by ourselves, or Redis had forgotten that we do."""
-        if offer.holder == self._store.consumer:
-            call.adopting = True
-            self._following.chores.owe(partial(self._adopt, call, offer, sent))
-        elif call.lost_at and offer.holder is None:
-            call.entry, call.right = offer.entry, self._following.right(sent)
-            call.becomes("ours", sent)
-        elif call.phase == "coming":  # its holder is gone
+        """A call that we follow is offered to us: by ourselves, or Redis had forgotten that we do, or who had it is gone."""
+        if call.leaving or offer.holder not in (None, self._store.consumer):
+            self._following.chores.owe(partial(self._store.give_back, [offer.entry], untried=True))
+        elif call.phase == "coming" and not call.lost_at:
             self._following.owe_takeover(call)
         else:
-            self._following.chores.owe(partial(self._store.give_back, [offer.entry]))
+            call.adopting = True
+            self._following.chores.owe(partial(self._adopt, call, offer, sent))
 
     async def _adopt(self, call: Call, offer: Offer, sent: Tick) -> None:
-        if await self._store.took_over(offer):
+        taken_over = await self._store.took_over(offer)
+        call.adopting = False
+        if not taken_over:
+            return
+        if call.leaving or self._following.calls.get(call.conversation_id) is not call:  # meanwhile
+            await self._store.give_back([offer.entry], untried=True)
+        else:
             call.entry, call.right = offer.entry, self._following.right(sent)
             call.becomes("ours", tick())
-        call.adopting = False
 
     def _refused(self, offer: Offer, error: RefusedError) -> None:
         log.warning("A call of the fleet was refused", conversation_id=offer.conversation_id, reason=error.reason)

@@ -106,7 +106,7 @@ class Member:
         """One renewal from now on is answered and has been heeded."""
         since = tick().boot_s
         async with asyncio.timeout(20):
-            while self.node.following._seen.since.boot_s < since:  # noqa: SLF001 - the moment of the last answered renewal
+            while self.node.following._seen.since.boot_s < since:
                 self.node.renewing.hurry()
                 await asyncio.sleep(0.005)
 
