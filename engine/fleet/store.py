@@ -153,10 +153,13 @@ class FleetStore:
         self.clock.heard(sent, self._now(), renewal.redis_s)
         return renewal
 
-    async def give_back(self, entries: Sequence[str]) -> None:
-        """Others may claim them at once; this node after a lease. Those that are not ours are left alone."""
+    async def give_back(self, entries: Sequence[str], *, untried: bool = False) -> None:
+        """Others may claim them at once; this node after a lease. Those that are not ours are left alone.
+
+        `untried`: nobody began to follow them, so this time does not count as taken.
+        """
         if entries:
-            await self._do("give_back", *entries)
+            await self._do("give_back", int(untried), *entries)
 
     async def settle(self, entry: str, conversation_id: str, *, quarantine_s: float | None = None) -> bool:
         """The call has ended: nobody is to follow it. False, and nothing done, where it was no longer ours.

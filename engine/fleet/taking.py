@@ -19,6 +19,7 @@ LOOK_S = 0.5  # how often lapsed calls are looked for
 BATCH = 16  # offers read at once, at most
 PACE_S = 0.05  # a node whose shards are full would wait so long before it reads: the emptier ones are quicker
 RETRY_S = 0.25
+REFUSED_S = 2.0  # a node that had less room than it thought reads nothing for so long
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,7 @@ class Taking:
         self._loop = asyncio.get_running_loop()
         self._wait_s = min(LOOK_S, self._options.lease_s / 4)
         self._look_due = 0.0
+        self._refused_until = 0.0  # loop time
 
     async def run(self) -> None:
         """Until `over`."""
@@ -63,7 +65,7 @@ class Taking:
 
     def room(self) -> int:
         """Calls that may be read now; a node that is about to give some away reads none."""
-        if self.over or not self.reading:
+        if self.over or not self.reading or self._loop.time() < self._refused_until:
             return 0
         most = self._options.max_calls
         followed = self._following.calls.count("coming", "ours", "offered")
@@ -83,23 +85,25 @@ class Taking:
                 self._refused(offer, error)
 
     def _came_back(self, call: Call, offer: Offer, sent: Tick) -> None:
-        """A call that we follow is offered to us: by ourselves, or Redis had forgotten that we do."""
-        if offer.holder == self._store.consumer:
-            call.adopting = True
-            self._following.chores.owe(partial(self._adopt, call, offer, sent))
-        elif call.lost_at and offer.holder is None:
-            call.entry, call.right = offer.entry, self._following.right(sent)
-            call.becomes("ours", sent)
-        elif call.phase == "coming":  # its holder is gone
+        """A call that we follow is offered to us: by ourselves, or Redis had forgotten that we do, or who had it is gone."""
+        if call.leaving or offer.holder not in (None, self._store.consumer):
+            self._following.chores.owe(partial(self._store.give_back, [offer.entry], untried=True))
+        elif call.phase == "coming" and not call.lost_at:
             self._following.owe_takeover(call)
         else:
-            self._following.chores.owe(partial(self._store.give_back, [offer.entry]))
+            call.adopting = True
+            self._following.chores.owe(partial(self._adopt, call, offer, sent))
 
     async def _adopt(self, call: Call, offer: Offer, sent: Tick) -> None:
-        if await self._store.took_over(offer):
+        taken_over = await self._store.took_over(offer)
+        call.adopting = False
+        if not taken_over:
+            return
+        if call.leaving or self._following.calls.get(call.conversation_id) is not call:  # meanwhile
+            await self._store.give_back([offer.entry], untried=True)
+        else:
             call.entry, call.right = offer.entry, self._following.right(sent)
             call.becomes("ours", tick())
-        call.adopting = False
 
     def _refused(self, offer: Offer, error: RefusedError) -> None:
         log.warning("A call of the fleet was refused", conversation_id=offer.conversation_id, reason=error.reason)
@@ -107,5 +111,6 @@ class Taking:
             self._following.owe_settlement(
                 offer.entry, offer.conversation_id, QUARANTINE_S if error.reason == "quarantined" else None
             )
-        else:
-            self._following.chores.owe(partial(self._store.give_back, [offer.entry]))
+        else:  # for want of something here: that says nothing of the call
+            self._refused_until = self._loop.time() + REFUSED_S
+            self._following.chores.owe(partial(self._store.give_back, [offer.entry], untried=True))

@@ -499,3 +499,14 @@ async def test_somebody_offered_it_anew_meanwhile(nodes):
 async def test_a_node_without_an_address_is_none():
     with pytest.raises(ConfigError, match="redis_url"):
         FleetStore(FleetOptions())
+
+
+async def test_what_was_given_back_untried_does_not_count_as_taken(nodes):
+    a, b = await nodes("a"), await nodes("b")
+    offer = await taken(a)
+    await a.give_back([offer.entry], untried=True)
+    (again,) = await b.claim_lapsed(1)
+    assert again.taken == 1
+    await b.give_back([offer.entry])
+    (third,) = await a.claim_lapsed(1)
+    assert third.taken == 2
