@@ -21,7 +21,7 @@ from engine.fleet.leadership import FleetLeadership
 from engine.fleet.looking import look_of
 from engine.fleet.node import Node
 from engine.fleet.offers import FleetOffers
-from engine.fleet.store import FleetStore
+from engine.fleet.store import FleetStore, Offering
 from engine.intake.beginning import begin_with
 from engine.intake.clocks import moment_now
 from engine.intake.conversation import Conversation, EndReason, Share
@@ -118,7 +118,7 @@ class Fleet:
             for each in known:
                 self.node.chores.owe(partial(self._offer_known, followed, each))
             for conversation_id in static:
-                self.node.chores.owe(partial(self._store.offer, conversation_id, "static"))
+                self.node.chores.owe(partial(self._offer_static, conversation_id))
             relieving = asyncio.create_task(
                 relieve(self.node, self._options.fleet.hand_over_above), name="fleet relieve"
             )
@@ -136,8 +136,13 @@ class Fleet:
     async def _offer_known(self, followed: Followed, known: Known) -> None:
         """Its past is told on this machine's clock; the fleet wants it on its own."""
         past = known.past and Past(known.past.position_now_ms(moment_now()), self._store.clock.moment())
-        await self._store.offer(known.conversation_id, "earlier", past=past)
-        followed.forget(known)
+        said = await self._store.offer(known.conversation_id, "earlier", past=past)
+        _say_refusal(known.conversation_id, said)
+        if said != "full":  # then it stays on record for the next start
+            followed.forget(known)
+
+    async def _offer_static(self, conversation_id: str) -> None:
+        _say_refusal(conversation_id, await self._store.offer(conversation_id, "static"))
 
     async def drain(self, leaving: Coroutine[Any, Any, None]) -> None:
         """Lead no more; hand all calls over, while `leaving` waits for what the peers have opened; return when none is left."""
@@ -153,6 +158,11 @@ class Fleet:
             await self._store.leave()
         except FleetError as error:
             log.warning("The fleet could not be told that this node leaves", fault=str(error))
+
+
+def _say_refusal(conversation_id: str, said: Offering) -> None:
+    if said in ("full", "quarantined"):
+        log.error("A call was not taken by the fleet", conversation_id=conversation_id, reason=said)
 
 
 @asynccontextmanager
