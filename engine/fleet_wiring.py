@@ -33,6 +33,7 @@ from engine.options import EngineOptions
 from engine.shards.pool import Pool
 
 INSTANCE_NAME = "fleet-instance"  # a file in the state folder: who effects are remembered for
+ALONE = 'with fleet.without_redis = "alone" this engine would work without a fleet'
 LEAVING_S = 3.0  # for what Redis is still owed, at the end
 
 log = structlog.get_logger(__name__)
@@ -178,8 +179,10 @@ async def open_fleet(
         try:
             await store.begin()
         except FleetError as error:
-            if options.fleet.without_redis == "refuse" or error.kind != "unreachable":  # a wrong password is no outage
+            if error.kind != "unreachable":  # a wrong password is no outage
                 raise
+            if options.fleet.without_redis == "refuse":
+                raise FleetError(f"{error}; {ALONE}", error.kind) from error
             log.error("There is no fleet: this engine works alone", fault=str(error))  # noqa: TRY400
             yield None
         else:
