@@ -21,7 +21,7 @@ from engine.fleet.leadership import FleetLeadership
 from engine.fleet.looking import look_of
 from engine.fleet.node import Node
 from engine.fleet.offers import FleetOffers
-from engine.fleet.store import FleetStore
+from engine.fleet.store import FleetStore, Offering
 from engine.intake.beginning import begin_with
 from engine.intake.clocks import moment_now
 from engine.intake.conversation import Conversation, EndReason, Share
@@ -33,6 +33,7 @@ from engine.options import EngineOptions
 from engine.shards.pool import Pool
 
 INSTANCE_NAME = "fleet-instance"  # a file in the state folder: who effects are remembered for
+ALONE = 'with fleet.without_redis = "alone" this engine would work without a fleet'
 LEAVING_S = 3.0  # for what Redis is still owed, at the end
 
 log = structlog.get_logger(__name__)
@@ -118,7 +119,7 @@ class Fleet:
             for each in known:
                 self.node.chores.owe(partial(self._offer_known, followed, each))
             for conversation_id in static:
-                self.node.chores.owe(partial(self._store.offer, conversation_id, "static"))
+                self.node.chores.owe(partial(self._offer_static, conversation_id))
             relieving = asyncio.create_task(
                 relieve(self.node, self._options.fleet.hand_over_above), name="fleet relieve"
             )
@@ -136,8 +137,13 @@ class Fleet:
     async def _offer_known(self, followed: Followed, known: Known) -> None:
         """Its past is told on this machine's clock; the fleet wants it on its own."""
         past = known.past and Past(known.past.position_now_ms(moment_now()), self._store.clock.moment())
-        await self._store.offer(known.conversation_id, "earlier", past=past)
-        followed.forget(known)
+        said = await self._store.offer(known.conversation_id, "earlier", past=past)
+        _say_refusal(known.conversation_id, said)
+        if said != "full":  # then it stays on record for the next start
+            followed.forget(known)
+
+    async def _offer_static(self, conversation_id: str) -> None:
+        _say_refusal(conversation_id, await self._store.offer(conversation_id, "static"))
 
     async def drain(self, leaving: Coroutine[Any, Any, None]) -> None:
         """Lead no more; hand all calls over, while `leaving` waits for what the peers have opened; return when none is left."""
@@ -155,6 +161,11 @@ class Fleet:
             log.warning("The fleet could not be told that this node leaves", fault=str(error))
 
 
+def _say_refusal(conversation_id: str, said: Offering) -> None:
+    if said in ("full", "quarantined"):
+        log.error("A call was not taken by the fleet", conversation_id=conversation_id, reason=said)
+
+
 @asynccontextmanager
 async def open_fleet(
     options: EngineOptions, conversations: Conversations, pool: Pool, metrics: Metrics, admin_url: Callable[[], str]
@@ -168,8 +179,10 @@ async def open_fleet(
         try:
             await store.begin()
         except FleetError as error:
-            if options.fleet.without_redis == "refuse" or error.kind != "unreachable":  # a wrong password is no outage
+            if error.kind != "unreachable":  # a wrong password is no outage
                 raise
+            if options.fleet.without_redis == "refuse":
+                raise FleetError(f"{error}; {ALONE}", error.kind) from error
             log.error("There is no fleet: this engine works alone", fault=str(error))  # noqa: TRY400
             yield None
         else:

@@ -36,8 +36,6 @@ class FleetOffers:
         epoch = self._epoch() if source == "notifications" else None
         if source == "notifications" and epoch is None:  # its term is over: without an epoch Redis could not tell
             return "stale"
-        if source == "notifications" and epoch is None:
-            return "stale"
         try:
             return await self._store.offer(conversation_id, source, epoch=epoch)
         except FleetError as error:
