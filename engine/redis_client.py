@@ -6,8 +6,12 @@ caller to judge. Messages name host and port, or the socket's path, never the re
 """
 
 import asyncio
+import errno
 import hashlib
+import os
 import re
+import socket
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -39,6 +43,15 @@ _ANSWERS: dict[str, tuple[str, str]] = {
     "unknown command": ("old", "it lacks a command that is needed: Redis 6.2 or newer, or Valkey"),
 }
 _OTHERS = "see docs/fleet.md"
+_CAUSES: tuple[tuple[type[BaseException], str], ...] = (  # the first that fits
+    (ssl.SSLCertVerificationError, "certificate not accepted"),
+    (ssl.SSLError, "no TLS handshake: rediss:// is for a port with TLS"),
+    (socket.gaierror, "name not resolved"),
+    (TimeoutError, "timed out: is the way to it open?"),
+    (ConnectionRefusedError, "connection refused: is it running there?"),
+    (FileNotFoundError, "no such socket file: is it running there?"),
+)
+_WHERE = "the address is CUELINE_REDIS_URL's, or the sink's"
 
 
 class Script:
@@ -92,8 +105,11 @@ class RedisClient:
         except exceptions.RedisError as error:
             raise self._fault(error) from error
         except (OSError, TimeoutError) as error:
-            said = f"no answer in {self._timeout_s:g} s" if isinstance(error, TimeoutError) else type(error).__name__
-            raise FleetError(f"Redis at {self.where} can't be reached ({said})", "unreachable") from error
+            said = f"no answer in {self._timeout_s:g} s" if isinstance(error, TimeoutError) else _cause(error)
+            raise self._away(said) from error
+
+    def _away(self, cause: str) -> FleetError:
+        return FleetError(f"Redis at {self.where} can't be reached ({cause}); {_WHERE}", "unreachable")
 
     def _fault(self, error: Exception) -> FleetError:
         """What the library said, as kind and advice. The library's text is not passed on where it may hold the address."""
@@ -115,8 +131,7 @@ class RedisClient:
                 kind, advice = _ANSWERS[word]
                 return FleetError(f"Redis at {self.where}: {advice} ({word})", kind)
         if isinstance(error, (exceptions.ConnectionError, exceptions.TimeoutError)):
-            cause = type(error.__cause__ or error).__name__
-            return FleetError(f"Redis at {self.where} can't be reached ({cause})", "unreachable")
+            return self._away(_cause(error))
         return FleetError(f"Redis at {self.where} answered: {text[:200]}; {_OTHERS}", "protocol")
 
 
@@ -147,3 +162,21 @@ def place(url: str) -> str:
     """What messages call it: host and port, or the socket's path."""
     parts = urlsplit(url)
     return parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
+
+
+def _cause(error: BaseException) -> str:
+    """Why there is no connection, in the system's words, without the address; the library keeps the system's error below its own."""
+    below = error
+    while not isinstance(below, OSError) and (next_below := below.__cause__ or below.__context__):
+        below = next_below
+    for kind, words in _CAUSES:
+        if isinstance(below, kind):
+            return words
+    if not isinstance(below, OSError):
+        return "timed out" if type(error).__name__ == "TimeoutError" else "connection closed"
+    numbers = [below.errno] if below.errno else [int(each) for each in re.findall(r"\[Errno (\d+)\]", str(below))]
+    if not numbers:
+        return "no connection"
+    if numbers[-1] == errno.ECONNREFUSED:  # of several addresses
+        return dict(_CAUSES)[ConnectionRefusedError]
+    return os.strerror(numbers[-1]).lower()

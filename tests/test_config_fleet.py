@@ -39,17 +39,30 @@ def test_addresses(url):
     assert FleetOptions(redis_url=url).configured
 
 
+_BEGINNING = "it does not begin with redis://, rediss:// or unix://"
+_PORT = "the port is not a number from 1 to 65535"
+_DATABASE = "what follows the port is not a database's number"
+
+
 @pytest.mark.parametrize(
-    "url",
+    ("url", "part"),
     [
-        *("", "h", "http://h", "redis://", "redis://h:x", "redis://h:0", "redis://h:99999", "redis://h/a"),
-        *("redis://h /0", "unix://", "unix:run", "redis://h/0#x", "redis://:6379"),
+        *((url, _BEGINNING) for url in ("", "h", "http://h", "redis:h", "unix:run", "hush@h:6379")),
+        *((url, "the host is missing") for url in ("redis://", "redis://:6379", "redis://:hush@")),
+        *((url, _PORT) for url in ("redis://h:x", "redis://h:0", "redis://h:99999", "redis://u:hu/sh@h:1")),
+        *((url, _DATABASE) for url in ("redis://h/a", "redis://h:1/0/1", "redis://h/12345")),
+        ("redis://h /0", "there is a space in it"),
+        ("unix://", "the path of the socket's file is missing"),
+        ("redis://h/0#x", "there is a # in it (in a password: %23)"),
+        ("redis://[::1", "the host is none"),
     ],
 )
-def test_other_addresses_are_refused_without_being_shown(url):
-    with pytest.raises(ValidationError, match="must be an address of a Redis") as caught:
+def test_other_addresses_are_refused_by_the_part_that_is_wrong_without_being_shown(url, part):
+    with pytest.raises(ValidationError) as caught:
         FleetOptions(redis_url=url)
+    assert f"must be an address of a Redis, and {part}: redis://HOST:PORT/DB" in str(caught.value)
     assert "input_value" not in str(caught.value)
+    assert "hush" not in str(caught.value)
 
 
 def test_alone_is_the_default(tmp_path):
@@ -95,7 +108,10 @@ def test_a_sink_without_a_redis(tmp_path):
 @pytest.mark.parametrize(
     ("environ", "line"),
     [
-        ({"CUELINE_REDIS_URL": "redis://:hush@h:x"}, "CUELINE_REDIS_URL = ***: must be an address of a Redis"),
+        (
+            {"CUELINE_REDIS_URL": "redis://:hush@h:x"},
+            "CUELINE_REDIS_URL = ***: must be an address of a Redis, and the port",
+        ),
         ({"CUELINE_REDIS_PASSWORD": "hush"}, "CUELINE_REDIS_PASSWORD = ***: needs fleet.redis_url"),
         ({"CUELINE_LEASE_S": "0.5"}, 'CUELINE_LEASE_S = "0.5": must be a number from 1 to 300'),
         ({"CUELINE_NODE": "a b"}, 'CUELINE_NODE = "a b": must be letters, digits, dots, - and _'),

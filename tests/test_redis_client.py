@@ -2,9 +2,12 @@
 
 import asyncio
 import builtins
+import socket
+import ssl
 
 import pytest
 from pydantic import SecretStr
+from redis.exceptions import ConnectionError as LibraryError
 
 from engine.errors import FLEET_KINDS, ConfigError, FleetError
 from engine.redis_client import Script, open_redis, place
@@ -63,6 +66,58 @@ async def test_every_answer_has_its_kind(redis, said, kind):
     assert caught.value.kind == kind
     assert kind in FLEET_KINDS
     assert str(caught.value).startswith(f"Redis at 127.0.0.1:{redis.port}")
+    await client.close()
+
+
+async def said_by(url: str) -> str:
+    client = open_redis(SecretStr(url), timeout_s=20)
+    with pytest.raises(FleetError) as caught:
+        await client.run("PING")
+    await client.close()
+    assert caught.value.kind == "unreachable"
+    assert "hush" not in str(caught.value)
+    return str(caught.value)
+
+
+async def without_tls(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"-ERR no TLS here\r\n")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_why_it_cannot_be_reached(tmp_path):
+    refused = "can't be reached (connection refused: is it running there?); the address is CUELINE_REDIS_URL's"
+    assert refused in await said_by("redis://:hush@127.0.0.1:1/0")
+    assert refused in await said_by("redis://:hush@localhost:1/0"), "of several addresses, too"
+    assert "(no such socket file: is it running there?)" in await said_by(f"unix://:hush@{tmp_path}/none.sock")
+    plain = await asyncio.start_server(without_tls, "127.0.0.1", 0)
+    port = plain.sockets[0].getsockname()[1]
+    assert "(no TLS handshake: rediss:// is for a port with TLS)" in await said_by(f"rediss://:hush@127.0.0.1:{port}")
+    plain.close()
+
+
+@pytest.mark.parametrize(
+    ("below", "words"),
+    [
+        (socket.gaierror(-2, "Name or service not known"), "(name not resolved)"),
+        (ssl.SSLCertVerificationError(1, "self-signed hush"), "(certificate not accepted)"),
+        (OSError("Multiple exceptions: [Errno 111] a, [Errno 111] b"), "(connection refused: is it running there?)"),
+        (OSError(113, "No route to host"), "(no route to host)"),
+        (TimeoutError(), "(timed out: is the way to it open?)"),
+        (None, "(connection closed)"),
+    ],
+)
+async def test_causes_below_the_librarys_error(monkeypatch, below, words):
+    client = open_redis(SecretStr("redis://:hush@h"))
+
+    async def failing(*_):
+        raise LibraryError("hush") from below
+
+    monkeypatch.setattr(client._library, "execute_command", failing)
+    with pytest.raises(FleetError) as caught:
+        await client.run("PING")
+    assert words in str(caught.value)
+    assert "hush" not in str(caught.value)
     await client.close()
 
 

@@ -16,21 +16,44 @@ _ALLOWED = (
 
 
 def _is_redis(url: SecretStr) -> SecretStr:
-    """Refuse what leads to no Redis; the text is a secret and stands in no message."""
-    parts = _split(url.get_secret_value())
-    if parts is None or not re.fullmatch(_PATH.get(parts.scheme, "$."), parts.path):
-        raise ValueError(f"must be an address of a Redis: {_ALLOWED}")
+    """Refuse what leads to no Redis; the text is a secret and stands in no message, only which part of it is wrong."""
+    if fault := _fault_of(url.get_secret_value()):
+        raise ValueError(f"must be an address of a Redis, and {fault}: {_ALLOWED}")
     return url
 
 
-def _split(text: str) -> SplitResult | None:
-    """The parts of an address with a host (for unix: a path) and a port that is one."""
+def _fault_of(text: str) -> str | None:
+    """The first part of it that is wrong."""
+    if re.search(r"\s", text):
+        return "there is a space in it"
     try:
         parts = urlsplit(text)
-        named = parts.port != 0 and (bool(parts.hostname) or parts.scheme == "unix")
     except ValueError:
-        return None
-    return parts if named and not re.search(r"\s", text) and not parts.fragment else None
+        return "the host is none"
+    if parts.scheme not in _PATH or "://" not in text:
+        return "it does not begin with redis://, rediss:// or unix://"
+    if parts.fragment:
+        return "there is a # in it (in a password: %23)"
+    return _fault_of_place(parts)
+
+
+def _fault_of_place(parts: SplitResult) -> str | None:
+    by_file = parts.scheme == "unix"
+    if not by_file and not parts.hostname:
+        return "the host is missing"
+    try:
+        port = parts.port
+    except ValueError:
+        return "the port is not a number from 1 to 65535"
+    if port == 0:
+        return "the port is not a number from 1 to 65535"
+    if not re.fullmatch(_PATH[parts.scheme], parts.path):
+        return (
+            "the path of the socket's file is missing"
+            if by_file
+            else "what follows the port is not a database's number"
+        )
+    return None
 
 
 RedisUrl = Annotated[SecretStr, AfterValidator(_is_redis)]

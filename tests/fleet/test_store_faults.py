@@ -30,7 +30,7 @@ async def refused(url: str, **settings: object) -> FleetError:
 async def test_nobody_listens():
     error = await refused("redis://:hush@127.0.0.1:1/0")
     assert error.kind == "unreachable"
-    assert str(error).startswith("Redis at 127.0.0.1:1 can't be reached")
+    assert str(error).startswith("Redis at 127.0.0.1:1 can't be reached (connection refused: is it running there?)")
 
 
 async def test_passwords(tmp_path):
