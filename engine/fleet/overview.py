@@ -15,6 +15,7 @@ State = Literal["ready", "full", "draining", "fenced", "silent"]
 STATES: tuple[State, ...] = ("ready", "full", "draining", "fenced", "silent")
 WAITS_LONG_S = 30.0  # the alert CuelineFleetOffersWait says the same
 FULL_SHARE = 0.8  # of Redis' memory
+LASTING = ("version", "admin", "lease_s")  # what a node said that still holds once it is silent
 Row = dict[str, Any]
 
 
@@ -52,7 +53,7 @@ def _node(node: NodeView, leader: str | None, lease_s: float) -> Row:
     said = _said(node.status)
     state = said.get("state")
     if node.age_s > lease_s:
-        state = "silent"
+        state, said = "silent", {name: said.get(name) for name in LASTING}
     return {
         "node": node.name,
         "consumer": node.consumer,

@@ -83,6 +83,12 @@ def test_two_lives_of_one_name_stand_side_by_side():
     ]  # fmt: skip
 
 
+def test_what_a_silent_node_said_of_its_calls_holds_no_more():
+    (row,) = told(nodes=(node("a", 2, age_s=11),))["nodes"]
+    assert [row[name] for name in ("calls", "max_calls", "room", "audiohook", "utilization", "lag_s")] == [None] * 6
+    assert (row["state"], row["pending"], row["version"], row["admin"]) == ("silent", 2, "0.1.0", "http://a:8080")
+
+
 def test_a_node_that_is_gone_and_has_nothing_left():
     gone = replace(node("a", age_s=12), pending=0)
     assert texts(told(nodes=(gone, node("b")))) == [
