@@ -88,6 +88,7 @@ class Renewing:
             "node": self._options.node,
             "calls": len(self._following.calls),
             "max_calls": self._options.max_calls,
+            "lease_s": self._options.lease_s,
             "room": self._following.room() if state == "ready" else 0,
             "state": state,
         }
