@@ -67,7 +67,6 @@ class EngineHost:
             "version": __version__,
             "since": round(self.since_s, 3),
             "audiohook": self._conversations.sessions,
-            "room": self._pool.placement.room,
             "utilization": round(self.load(), 3),
             "admin": self._admin_url(),
         }

@@ -62,6 +62,13 @@ class Following:
         """Whether Redis answers, or has answered lately."""
         return self._up or self._seen.holds(tick())
 
+    def room(self) -> int:
+        """Calls that fit now, by the shards and by the node's own limit."""
+        room = self.host.room()
+        if self.options.max_calls is not None:
+            room = min(room, self.options.max_calls - self.calls.count("coming", "ours", "offered"))
+        return max(0, room)
+
     def right(self, sent: Tick) -> Right:
         """What an answer to a question sent then gives."""
         return leased(sent, self.options.lease_s)

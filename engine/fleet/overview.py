@@ -15,11 +15,13 @@ State = Literal["ready", "full", "draining", "fenced", "silent"]
 STATES: tuple[State, ...] = ("ready", "full", "draining", "fenced", "silent")
 WAITS_LONG_S = 30.0  # the alert CuelineFleetOffersWait says the same
 FULL_SHARE = 0.8  # of Redis' memory
+LASTING = ("version", "admin", "lease_s")  # what a node said that still holds once it is silent
 Row = dict[str, Any]
 
 
 def overview(view: FleetView, name: str, lease_s: float) -> Row:
-    """FLEET of docs/fleet.md."""
+    """FLEET of docs/fleet.md. `lease_s` is the onlooker's own: it holds where no node has said its lease."""
+    lease_s = max((each for node in view.nodes if (each := _lease_s(_said(node.status)))), default=lease_s)
     nodes = sorted((_node(node, view.leader, lease_s) for node in view.nodes), key=_order)
     fleet: Row = {
         "at": round(view.redis_s, 3),
@@ -51,8 +53,8 @@ def _node(node: NodeView, leader: str | None, lease_s: float) -> Row:
     """NODE."""
     said = _said(node.status)
     state = said.get("state")
-    if node.age_s > lease_s:
-        state = "silent"
+    if node.age_s > (_lease_s(said) or lease_s):
+        state, said = "silent", {name: said.get(name) for name in LASTING}
     return {
         "node": node.name,
         "consumer": node.consumer,
@@ -66,6 +68,7 @@ def _node(node: NodeView, leader: str | None, lease_s: float) -> Row:
         "audiohook": _number(said.get("audiohook")),
         "max_calls": _number(said.get("max_calls")),
         "room": _number(said.get("room")),
+        "lease_s": _lease_s(said),
         "utilization": _number(said.get("utilization")),
         "lag_s": _number(said.get("lag_s")),
         "admin": _text(said.get("admin")),
@@ -78,6 +81,10 @@ def _said(status: bytes) -> Mapping[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def _lease_s(said: Mapping[str, Any]) -> float | int | None:
+    return _number(said.get("lease_s")) or None
 
 
 def _number(value: Any) -> float | int | None:
@@ -111,6 +118,8 @@ def concerns(fleet: Row) -> list[Row]:
     found = [trouble for node in fleet["nodes"] if (trouble := _node_trouble(node))]
     if not any(node["state"] != "silent" for node in fleet["nodes"]) and (fleet["waiting"] or fleet["nodes"]):
         found.append(_bad("No node is alive: nobody is heard."))
+    if trouble := _leases_differ(fleet["nodes"]):
+        found.append(trouble)
     if (fleet["oldest_s"] or 0) > WAITS_LONG_S:
         why = " although there is room" if fleet["room"] else ": no node has room"
         found.append(_warn(f"A call has waited for a node for {fleet['oldest_s']:.0f} s{why}."))
@@ -136,6 +145,14 @@ def _node_trouble(node: Row) -> Row | None:
     if node["state"] == "fenced":
         return _bad(f"{name} has fenced itself: it could not reach Redis in time, others have its calls.")
     return None
+
+
+def _leases_differ(nodes: list[Row]) -> Row | None:
+    leases = {node["node"]: node["lease_s"] for node in nodes if node["state"] != "silent" and node["lease_s"]}
+    if len(set(leases.values())) < 2:  # noqa: PLR2004 - two differ
+        return None
+    said = ", ".join(f"{name} {lease:g} s" for name, lease in leases.items())
+    return _warn(f"The nodes' leases differ ({said}): CUELINE_LEASE_S must be the same on all.")
 
 
 def _bad(text: str) -> Row:

@@ -83,10 +83,13 @@ class Renewing:
             call.becomes("offered", tick())
 
     def _status(self) -> bytes:
+        state = self._state()
         own = {
             "node": self._options.node,
             "calls": len(self._following.calls),
             "max_calls": self._options.max_calls,
-            "state": self._state(),
+            "lease_s": self._options.lease_s,
+            "room": self._following.room() if state == "ready" else 0,
+            "state": state,
         }
         return orjson.dumps(own | {"lag_s": round(self._lag_s, 4)} | self._following.host.status())

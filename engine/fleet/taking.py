@@ -67,9 +67,8 @@ class Taking:
         """Calls that may be read now; a node that is about to give some away reads none."""
         if self.over or not self.reading or self._loop.time() < self._refused_until:
             return 0
-        most = self._options.max_calls
-        followed = self._following.calls.count("coming", "ours", "offered")
-        return min(self._following.host.room(), most - followed if most is not None else BATCH)
+        room = self._following.room()
+        return room if self._options.max_calls is not None else min(room, BATCH)
 
     def _got(self, offer: Offer, sent: Tick, *, lapsed: bool) -> None:
         """An offer is ours: follow it, or say what else is to become of it."""

@@ -83,6 +83,28 @@ def test_two_lives_of_one_name_stand_side_by_side():
     ]  # fmt: skip
 
 
+def test_what_a_silent_node_said_of_its_calls_holds_no_more():
+    (row,) = told(nodes=(node("a", 2, age_s=11),))["nodes"]
+    assert [row[name] for name in ("calls", "max_calls", "room", "audiohook", "utilization", "lag_s")] == [None] * 6
+    assert (row["state"], row["pending"], row["version"], row["admin"]) == ("silent", 2, "0.1.0", "http://a:8080")
+
+
+def test_the_lease_is_the_nodes_not_the_onlookers():
+    fleet = told(nodes=(node("a", lease_s=5), node("b", age_s=5.5, lease_s=5), node("c")))
+    assert (fleet["lease_s"], [each["state"] for each in fleet["nodes"]]) == (5, ["ready", "silent", "ready"])
+    assert [each["lease_s"] for each in fleet["nodes"]] == [5, 5, None]
+    assert told(nodes=(node("a"),))["lease_s"] == 10.0, "no node has said one"
+    assert told(nodes=(node("a", lease_s="long"), node("b", lease_s=0)))["lease_s"] == 10.0
+
+
+def test_leases_that_differ():
+    fleet = told(nodes=(node("a", lease_s=5), node("b", age_s=5.5, lease_s=9), node("c", lease_s=9)))
+    assert fleet["lease_s"] == 9
+    said = "The nodes' leases differ (a 5 s, b 9 s, c 9 s): CUELINE_LEASE_S must be the same on all."
+    assert texts(fleet) == [("warn", said)]
+    assert ("warn", said) not in texts(told(nodes=(node("a", lease_s=5), node("b", age_s=99, lease_s=9))))
+
+
 def test_a_node_that_is_gone_and_has_nothing_left():
     gone = replace(node("a", age_s=12), pending=0)
     assert texts(told(nodes=(gone, node("b")))) == [
