@@ -149,7 +149,7 @@ def _node_trouble(node: Row) -> Row | None:
 
 def _leases_differ(nodes: list[Row]) -> Row | None:
     leases = {node["node"]: node["lease_s"] for node in nodes if node["state"] != "silent" and node["lease_s"]}
-    if len(set(leases.values())) < 2:  # noqa: PLR2004 - two differ
+    if len(set(leases.values())) < 2:
         return None
     said = ", ".join(f"{name} {lease:g} s" for name, lease in leases.items())
     return _warn(f"The nodes' leases differ ({said}): CUELINE_LEASE_S must be the same on all.")
