@@ -86,7 +86,7 @@ class Command:
         """Log lines of this sentence with these fields."""
         return [line for line in self.events if line["event"] == event and fields.items() <= line.items()]
 
-    async def says(self, event: str, timeout_s: float = 20.0, **fields: object) -> dict[str, Any]:
+    async def says(self, event: str, timeout_s: float = 45.0, **fields: object) -> dict[str, Any]:
         """Wait for a log line; fail with all that it said where it ends or the time is over."""
         try:
             await until(lambda: self.logged(event, **fields) or self.process.returncode is not None, timeout_s)
