@@ -36,7 +36,7 @@ watch: $(READY) ## simulated calls that come and go, the engine and its console 
 	@$(BIN)/cueline watch --source $(SOURCE)
 
 test: $(READY) ## the tests
-	@tools/tests.sh $(WORKERS) $(BIN)/pytest
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile
 
 check: lint types validate cover ## everything that has to pass before a commit; CI runs this
 
@@ -52,7 +52,7 @@ types: $(READY) ## mypy, strict
 
 cover: $(READY) ## the tests with branch coverage: 100 % on the pure levels, 90 % over all
 	@$(BIN)/coverage erase
-	@tools/tests.sh $(WORKERS) $(BIN)/coverage run -m pytest
+	@$(BIN)/coverage run -m pytest -q -n $(WORKERS) --dist loadfile
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --fail-under=90
 	@$(BIN)/python tools/pure_coverage.py
