@@ -39,7 +39,7 @@ fleet-demo: $(READY) ## three engines over a real Redis (apt install redis-serve
 	@$(BIN)/cueline fleet demo
 
 test: $(READY) ## the tests
-	@tools/tests.sh $(WORKERS) $(BIN)/pytest
+	@$(BIN)/pytest -q -n $(WORKERS) --dist loadfile
 
 check: lint types validate cover ## everything that has to pass before a commit; CI runs this
 
@@ -55,7 +55,7 @@ types: $(READY) ## mypy, strict
 
 cover: $(READY) ## the tests with branch coverage: 100 % on the pure levels, 90 % over all
 	@$(BIN)/coverage erase
-	@tools/tests.sh $(WORKERS) $(BIN)/coverage run -m pytest
+	@$(BIN)/coverage run -m pytest -q -n $(WORKERS) --dist loadfile
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --fail-under=90
 	@$(BIN)/python tools/pure_coverage.py

@@ -128,6 +128,39 @@ def test_a_manager_that_does_not_read_keeps_nobody_waiting(told):
     assert 0 < len(told.messages()) < 2000
 
 
+async def test_what_a_full_queue_did_not_take_is_told_with_the_next_sign_of_life(told):
+    """Signs of life fill it while the manager is busy; that the start is done must not be lost among them."""
+    notifier = Notifier({"NOTIFY_SOCKET": told.name, "WATCHDOG_USEC": str(PERIOD_US)})
+    _fill(notifier)
+    notifier.ready("ready, 0 conversations")
+    assert told.lines("READY") == []
+    alive = asyncio.create_task(notifier.keep_alive(lambda: "ready, 1 conversations"))
+    await until(lambda: told.count("WATCHDOG=1\nSTATUS=ready, 1 conversations"))  # one that has nothing else to tell
+    alive.cancel()
+    assert told.lines("READY") == ["1"]
+    assert told.lines("STATUS")[-1] == "ready, 1 conversations"
+
+
+async def test_a_stop_takes_the_place_of_a_start_that_could_not_be_told(told):
+    notifier = Notifier({"NOTIFY_SOCKET": told.name, "WATCHDOG_USEC": str(PERIOD_US)})
+    _fill(notifier)
+    notifier.ready("ready, 0 conversations")
+    notifier.stopping("stopping, 0 conversations", 8.5)
+    told.messages()
+    alive = asyncio.create_task(notifier.keep_alive(lambda: "later"))
+    await until(lambda: told.count("WATCHDOG=1\nSTATUS=later"))
+    alive.cancel()
+    assert (told.lines("READY"), told.lines("STOPPING")) == ([], ["1"])
+    assert told.lines("EXTEND_TIMEOUT_USEC") == ["18500000"]
+
+
+def _fill(notifier):
+    """Nothing goes into its manager's queue any more."""
+    with capture_logs() as lines:
+        while not lines:
+            notifier.alive("")
+
+
 def test_a_name_too_long_for_a_socket_is_told_of():
     with capture_logs() as lines:
         Notifier({"NOTIFY_SOCKET": "/" + "x" * 200}).ready("x")

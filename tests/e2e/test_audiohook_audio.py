@@ -174,4 +174,6 @@ async def test_nothing_is_glued_across_what_was_discarded(world):
 
 
 async def in_the_log(world, voice):
+    """All that is said of a session; its last line waits until its last audio was heard."""
+    await world.it.engine.command.says("conversation left", session_id=voice.session_id)
     return [line["event"] for line in world.it.engine.command.events if line.get("session_id") == voice.session_id]

@@ -49,6 +49,7 @@ async def test_calls_are_taken_up_again_after_two_kills_in_a_row(tmp_path):
             info = await engine.comes_to(steady, "ended", timeout_s=60)
             assert info["reason"] == "ended"
             await engine.settled()
+            await engine.command.says("conversation left", conversation_id=steady)
             left = {line["conversation_id"]: line["reason"] for line in engine.command.logged("conversation left")}
             assert left == {steady: "ended"}
         async with running(again, tmp_path, QUICK) as engine:
