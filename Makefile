@@ -35,7 +35,7 @@ demo: $(READY) ## a local Genesys Cloud, the engine, real speech: see phrases be
 watch: $(READY) ## simulated calls that come and go, the engine and its console in your browser, until Ctrl-C
 	@$(BIN)/cueline watch --source $(SOURCE)
 
-fleet-demo: $(READY) ## three engines over a real Redis (apt install redis-server): one is killed, one comes, one is drained; two minutes
+fleet-demo: $(READY) ## three engines over a real Redis (apt install redis-server): one is killed, one comes, one is drained; 90 seconds
 	@$(BIN)/cueline fleet demo
 
 test: $(READY) ## the tests

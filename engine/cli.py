@@ -46,6 +46,7 @@ WRONG_INPUT = 2
 
 OWNER_ONLY = 0o077  # files of a run: 0600, folders 0700
 
+CallsOption = Annotated[int, typer.Option(min=1, help="Calls at the same time that this machine is to hold.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file; the environment wins over it.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON lines instead of tables.")]
 
@@ -102,7 +103,7 @@ def run(config_file: ConfigOption = None) -> None:
     With GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET it follows conversations: those of GENESYS_CONVERSATION_ID, and more over the
     admin API. With CUELINE_AUDIOHOOK_API_KEY (and CUELINE_AUDIOHOOK_CLIENT_SECRET) Genesys brings the calls itself, and
     credentials are needed only by sinks that act on the call. TARGET_KEYWORD names the phrases, CUELINE_WEBHOOK_URL where to send them. SIGTERM lets calls end
-    for CUELINE_DRAIN_S; a second one hurries. Ends with 0 after an orderly stop, 1 where something had to be cut off by force
+    for CUELINE_DRAIN_S; a second one hurries. CUELINE_REDIS_URL makes it a node of a fleet (docs/fleet.md). Ends with 0 after an orderly stop, 1 where something had to be cut off by force
     (workers killed, audio not heard, state not written), 2 where settings or model are wrong.
     """
 
@@ -129,8 +130,8 @@ def run(config_file: ConfigOption = None) -> None:
 
 
 @app.command("doctor")
-def doctor_command(config_file: ConfigOption = None, json: JsonOption = False, calls: int = 60) -> None:
-    """Check model, processors, memory, file limit, clock, state folder, webhooks, credentials with their scopes, ports and certificates, and say what to change."""
+def doctor_command(config_file: ConfigOption = None, json: JsonOption = False, calls: CallsOption = 60) -> None:
+    """Check model, processors, memory, file limit, clock, state folder, webhooks, credentials with their scopes, ports, certificates and a fleet's Redis, and say what to change."""
 
     async def obtain_token(options: GenesysOptions) -> TokenDescribed | None:
         async with PlatformClient(options) as platform:

@@ -45,7 +45,7 @@ class ProtocolError(CuelineError):
     """A peer broke its protocol; its session ends, no other does."""
 
 
-REFUSALS = ("capacity", "credentials", "draining", "duplicate", "invalid", "quarantined")
+REFUSALS = ("capacity", "credentials", "draining", "duplicate", "invalid", "quarantined", "redis")
 
 
 class RefusedError(CuelineError):

@@ -27,10 +27,7 @@ EVERY_S = 1.0
 
 Look = Callable[[], Awaitable[dict[str, Any]]]
 
-fleet = typer.Typer(
-    invoke_without_command=True,
-    help="The nodes of a fleet, their calls and room, what waits; `fleet demo` plays one on this machine.",
-)
+fleet = typer.Typer(invoke_without_command=True)
 
 
 @fleet.callback()
@@ -43,10 +40,13 @@ def show(
         Path | None, typer.Option("--config", "-c", help="TOML file; the environment wins over it.")
     ] = None,
 ) -> None:
-    """All nodes of the fleet: state, calls, room, how busy, how late; the leader, and the oldest call that waits.
+    """The nodes of a fleet: state, calls, room, how busy, how late; the leader, and the oldest call that waits.
 
-    Reads the Redis of CUELINE_REDIS_URL and the fleet of CUELINE_FLEET, or those that the file names. A node that has not been
-    heard of for longer than the lease is shown as silent: others have its calls.
+    Reads the Redis of CUELINE_REDIS_URL (with CUELINE_REDIS_PASSWORD) and the fleet of CUELINE_FLEET, or those that the file
+    names; needs no node here. For example: CUELINE_REDIS_URL=redis://127.0.0.1:6379 cueline fleet --watch
+
+    A node that has not been heard of for longer than the lease is shown as silent: others have its calls. Ends with 0; 1 where
+    Redis can't be read, 2 where no fleet is configured. docs/fleet.md says how to run one; `fleet demo` plays one here.
     """
     if context.invoked_subcommand is not None:
         return

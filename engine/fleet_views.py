@@ -28,8 +28,9 @@ def picture(fleet: Row, width: int | None = None) -> RenderableType:
 
 def _about(fleet: Row) -> str:
     redis = fleet["redis"]
-    leader = f"leader {fleet['leader']} (epoch {fleet['epoch']})" if fleet["leader"] else "no leader"
-    facts = [f"fleet {fleet['name']}", leader, f"lease {fleet['lease_s']:g} s"]
+    facts = [f"fleet {fleet['name']}", f"lease {fleet['lease_s']:g} s"]
+    if fleet["epoch"]:  # else nobody ever stood: where no node follows notifications, none has to lead
+        facts.insert(1, f"leader {fleet['leader']} (epoch {fleet['epoch']})" if fleet["leader"] else "no leader")
     facts += [f"{fleet[name]} {name}" for name in ("handovers", "quarantined") if fleet[name]]
     return " · ".join([*facts, f"Redis {redis['version']}, {redis['memory_mb']:g} MB"])
 

@@ -37,7 +37,7 @@ IGNORED = (
 )
 
 # Help that says what the values of a label mean.
-NOT_TAKEN = "Conversations not taken: capacity, credentials (none are set), duplicate, draining, invalid, quarantined."
+NOT_TAKEN = "Conversations not taken: capacity, credentials (none are set), duplicate, draining, invalid, quarantined, redis (a fleet's)."
 ADMIN_REFUSED = (
     "Requests to the admin API that were refused: unauthorized is no or a wrong token, host and cross_site a browser led "
     "here, connections more than 128 at once."

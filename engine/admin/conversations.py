@@ -10,8 +10,8 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from engine.admin.limits import body_of
-from engine.admin.problems import json_response, problem, refusal
-from engine.errors import RefusedError
+from engine.admin.problems import RETRY_AFTER_S, json_response, problem, refusal
+from engine.errors import FleetError, RefusedError
 from engine.options import ConversationId, Options
 
 _ALLOWED = {"conversation_id": "1 to 128 of the characters A-Z a-z 0-9 _ -"}
@@ -52,11 +52,11 @@ class Offers(Protocol):
     """Where a fleet takes conversations."""
 
     async def offer(self, conversation_id: str, source: Literal["api"]) -> str:
-        """Hand one in: "offered", or why not."""
+        """Hand one in: "offered", or why not; FleetError where Redis did not take it."""
         ...
 
     async def withdraw(self, conversation_id: str) -> bool:
-        """It is followed no more, wherever that was; False where nobody has it."""
+        """It is followed no more, wherever that was; False where nobody has it; FleetError where that can't be known."""
         ...
 
 
@@ -66,7 +66,6 @@ _NOT_OFFERED = {
     "quarantined": ("quarantined", "the conversation is quarantined in the whole fleet: workers or nodes died of it"),
     "full": ("capacity", "the fleet has as many offers as fleet.offers_max allows"),
     "refused": ("invalid", "a conversation id is 1 to 128 of the characters A-Z a-z 0-9 _ -"),
-    "unreachable": ("capacity", "the fleet's Redis does not answer"),
 }
 
 
@@ -117,7 +116,11 @@ class ConversationsApi:
         return json_response(info, 201, {"Location": f"{_ADDRESS}/{wanted.conversation_id}"})
 
     async def _offer(self, offers: Offers, conversation_id: str) -> web.Response:
-        said = await offers.offer(conversation_id, "api")
+        try:
+            said = await offers.offer(conversation_id, "api")
+        except FleetError as error:
+            self._on_refused("redis")
+            return _not_asked(error)
         if said == "offered":
             return json_response({"conversation_id": conversation_id, "state": said}, 202)
         reason, message = _NOT_OFFERED[said]
@@ -134,13 +137,23 @@ class ConversationsApi:
     async def _remove(self, request: web.Request) -> web.Response:
         wanted = request.match_info["conversation_id"]
         offers = self._offers()
-        removed = await (offers.withdraw(wanted) if offers else self._conversations.remove(wanted))
-        return web.Response(status=204) if removed else unknown()
+        try:
+            removed = await (offers.withdraw(wanted) if offers else self._conversations.remove(wanted))
+        except FleetError as error:
+            return _not_asked(error)
+        if removed:
+            return web.Response(status=204)
+        return problem(404, "no node of the fleet has this conversation") if offers else unknown()
 
 
 def unknown() -> web.Response:
     """The answer about one that is not known."""
-    return problem(404, "no such conversation is followed; GET /v1/conversations lists them")
+    return problem(404, "this engine follows no such conversation; GET /v1/conversations lists those that it does")
+
+
+def _not_asked(error: FleetError) -> web.Response:
+    """As GET /v1/fleet tells it."""
+    return problem(503, str(error), {"Retry-After": str(RETRY_AFTER_S)}, reason=error.kind)
 
 
 def _fault(loc: tuple[Any, ...], message: str) -> str:

@@ -1,6 +1,6 @@
-"""What the notifications say becomes offers and withdrawals: in order per call, several calls at a time, again where there was no room.
+"""What the notifications say becomes offers and withdrawals: in order per call, several calls at a time.
 
-A call has at most one wish that waits, the latest: a call that ended before it could be offered is only withdrawn. So nothing grows
+What found no room, or a Redis that fails, is tried again. A call has at most one wish that waits, the latest: a call that ended before it could be offered is only withdrawn. So nothing grows
 beyond the number of calls, however slow whoever takes the offers is.
 """
 
@@ -10,10 +10,11 @@ from typing import Literal
 
 import structlog
 
-from engine.discovery.ports import Offers
+from engine.discovery.ports import Offered, Offers
+from engine.errors import FleetError
 
 AT_ONCE = 16
-PAUSE_S = 2.0  # before what found no room is offered again
+PAUSE_S = 2.0  # before what could not be done is tried again
 
 Wish = Literal["offer", "withdraw"]
 
@@ -27,7 +28,7 @@ class Handing:
         self._offers = offers
         self._pause_s = pause_s
         self._wishes: dict[str, Wish] = {}
-        self._again: set[str] = set()  # found no room
+        self._again: dict[str, Wish] = {}  # could not be fulfilled
         self._wanted = asyncio.Event()
 
     @property
@@ -45,7 +46,7 @@ class Handing:
 
     def _wish(self, conversation_id: str, wish: Wish) -> None:
         self._wishes[conversation_id] = wish
-        self._again.discard(conversation_id)
+        self._again.pop(conversation_id, None)
         self._wanted.set()
 
     async def run(self) -> None:
@@ -64,21 +65,23 @@ class Handing:
     async def _keep_trying(self) -> None:
         while True:
             await asyncio.sleep(self._pause_s)
-            again, self._again = self._again, set()
-            for name in again:
-                self._wishes.setdefault(name, "offer")
+            again, self._again = self._again, {}
+            for name, wish in again.items():
+                self._wishes.setdefault(name, wish)
             if again:
                 self._wanted.set()
 
     async def _fulfil(self, conversation_id: str, wish: Wish) -> None:
-        if wish == "withdraw":
-            await self._offers.withdraw(conversation_id)
-            return
-        match await self._offers.offer(conversation_id, "notifications"):
-            case "full" | "unreachable":
-                if conversation_id not in self._wishes:
-                    self._again.add(conversation_id)
-            case "refused" | "quarantined" as outcome:
-                log.warning("call of the notifications is not followed", conversation_id=conversation_id, why=outcome)
-            case _:
-                pass  # it is on its way; or another leads, and offers it
+        try:
+            done = await (self._offer(conversation_id) if wish == "offer" else self._offers.withdraw(conversation_id))
+        except FleetError:  # whoever was asked has said so
+            done = None
+        if done is None and conversation_id not in self._wishes:
+            self._again[conversation_id] = wish
+
+    async def _offer(self, conversation_id: str) -> Offered | None:
+        """None where there was no room."""
+        outcome = await self._offers.offer(conversation_id, "notifications")
+        if outcome in ("refused", "quarantined"):
+            log.warning("call of the notifications is not followed", conversation_id=conversation_id, why=outcome)
+        return None if outcome == "full" else outcome  # else: it is on its way; or another leads, and offers it

@@ -8,14 +8,14 @@ from typing import Literal, Protocol
 
 OfferSource = Literal["static", "api", "notifications", "earlier"]
 # known: it waits, or is followed already. full: no room, now; try later. stale: another leads by now. refused: never, as it is.
-Offered = Literal["offered", "known", "quarantined", "full", "stale", "refused", "unreachable"]
+Offered = Literal["offered", "known", "quarantined", "full", "stale", "refused"]
 
 
 class Offers(Protocol):
-    """Where conversations that want to be followed are handed in. Neither method raises for what may happen in operation."""
+    """Where conversations that want to be followed are handed in. FleetError: a fleet's Redis did not do it, and may later."""
 
     async def offer(self, conversation_id: str, source: OfferSource) -> Offered:
-        """Hand it in; `unreachable` where the fleet's Redis does not answer: the same may go well later."""
+        """Hand it in; what came of it."""
         ...
 
     async def withdraw(self, conversation_id: str) -> bool:

@@ -44,6 +44,14 @@ SETTLEMENTS: dict[EndReason, Settlement] = {
     "handed_over": "leave",
     "fenced": "leave",
 }
+# What becomes instead of one that was taken TAKEN_MAX times and would be given back: given up, as an engine alone would, where
+# the fault may be the network's or the platform's; kept from all where it may be the call's.
+AT_LAST: dict[EndReason, Settlement] = {
+    "rate_limited": "settle",
+    "unreachable": "settle",
+    "protocol": "quarantine",
+    "error": "quarantine",
+}
 
 
 class Heard(Protocol):
@@ -199,9 +207,9 @@ def held_rows(calls: Iterable[Call]) -> list[Held]:
 
 
 def settlement(reason: EndReason, call: Call) -> Settlement:
-    """What becomes of its entry; one that comes back again and again is kept from all nodes."""
+    """What becomes of its entry; one that comes back again and again does not come back for ever."""
     known: Mapping[EndReason, Settlement] = SETTLEMENTS
     chosen = known[reason]
-    if chosen == "give_back" and reason != "drained" and call.offer.taken >= TAKEN_MAX:
-        return "quarantine"
+    if chosen == "give_back" and call.offer.taken >= TAKEN_MAX:
+        return AT_LAST.get(reason, chosen)
     return chosen

@@ -152,7 +152,7 @@ class Following:
             case "quarantine":
                 self.owe_settlement(call.entry, conversation_id, QUARANTINE_S)
             case "give_back" if call.phase != "lingering":
-                self.chores.owe(partial(self.store.give_back, [call.entry]))
+                self.chores.owe(partial(self.store.give_back, [call.entry], untried=reason == "drained"))
             case _:
                 pass
 

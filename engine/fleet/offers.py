@@ -9,7 +9,7 @@ from engine.errors import FleetError
 from engine.fleet.store import FleetStore
 
 OfferSource = Literal["static", "api", "notifications", "earlier"]
-Offered = Literal["offered", "known", "quarantined", "full", "stale", "refused", "unreachable"]
+Offered = Literal["offered", "known", "quarantined", "full", "stale", "refused"]
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ class FleetOffers:
         self._epoch = epoch
 
     async def offer(self, conversation_id: str, source: OfferSource) -> Offered:
-        """Offer it to the fleet."""
+        """Offer it to the fleet. FleetError where Redis does not take it."""
         if not self._valid(conversation_id):
             return "refused"
         epoch = self._epoch() if source == "notifications" else None
@@ -40,10 +40,10 @@ class FleetOffers:
             return await self._store.offer(conversation_id, source, epoch=epoch)
         except FleetError as error:
             log.warning("A call could not be offered to the fleet", conversation_id=conversation_id, fault=str(error))
-            return "unreachable"
+            raise
 
     async def withdraw(self, conversation_id: str) -> bool:
-        """Its node lets go of it, whichever that is; sessions that a peer has opened here, too."""
+        """Its node lets go of it, whichever that is; sessions that a peer has opened here, too. FleetError unless it was here."""
         here = await self._remove(conversation_id)
         try:
             return await self._store.withdraw(conversation_id) != "unknown" or here
@@ -51,4 +51,6 @@ class FleetOffers:
             log.warning(
                 "A call could not be withdrawn from the fleet", conversation_id=conversation_id, fault=str(error)
             )
-            return here
+            if here:
+                return True
+            raise

@@ -69,10 +69,10 @@ class FleetView:
     nodes: tuple[NodeView, ...]
     leader: str | None  # consumer
     epoch: int
-    waiting: int  # offers that nobody has
-    oldest_s: float | None  # how long the oldest of them has waited
+    waiting: int  # calls that nobody has
+    oldest_s: float | None  # for how long the one that waits longest has been nobody's
     calls: int  # that nodes have
-    handovers: int  # that stand
+    handovers: int  # whose giver still has the call
     quarantined: int
 
 
@@ -122,12 +122,11 @@ def renewal_of(reply: Sequence[Any]) -> Renewal:
 
 def view_of(reply: Sequence[Any], info: Mapping[str, str]) -> FleetView:
     """A reply of view.lua, with what INFO says of Redis."""
-    time, rows, pending, leader, epoch, entries, quarantined, oldest, given, handovers = reply
+    time, rows, pending, leader, epoch, calls, quarantined, waits_ms, handovers, both = reply
     now_s = time_s(time)
     by_consumer = {consumer.decode(): int(count) for consumer, count in pending}
     nodes = tuple(_node(row, by_consumer, now_s) for row in rows)
-    taken = sum(by_consumer.values()) - by_consumer.get("nobody", 0)
-    waits = [now_s - entry_s(entry.decode()) for entry in (oldest, given) if entry]
+    taken = sum(by_consumer.values()) - by_consumer.get("nobody", 0) - both
     return FleetView(
         redis_s=now_s,
         redis_version=info.get("redis_version", ""),
@@ -136,8 +135,8 @@ def view_of(reply: Sequence[Any], info: Mapping[str, str]) -> FleetView:
         nodes=nodes,
         leader=leader.decode() or None,
         epoch=int(epoch),
-        waiting=max(0, entries - taken),
-        oldest_s=max(waits, default=None),
+        waiting=max(0, calls - taken),
+        oldest_s=None if waits_ms < 0 else waits_ms / 1000,
         calls=taken,
         handovers=handovers,
         quarantined=quarantined,

@@ -156,7 +156,7 @@ class FleetStore:
     async def give_back(self, entries: Sequence[str], *, untried: bool = False) -> None:
         """Others may claim them at once; this node after a lease. Those that are not ours are left alone.
 
-        `untried`: nobody began to follow them, so this time does not count as taken.
+        `untried`: this time does not count as taken, since it says nothing of the calls.
         """
         if entries:
             await self._do("give_back", int(untried), *entries)

@@ -147,12 +147,16 @@ def test_every_end_has_its_settlement():
     [
         ("ended", 1, "settle"),
         ("unreachable", TAKEN_MAX - 1, "give_back"),
-        ("unreachable", TAKEN_MAX, "quarantine"),
+        ("unreachable", TAKEN_MAX, "settle"),
+        ("rate_limited", TAKEN_MAX, "settle"),
+        ("protocol", TAKEN_MAX - 1, "give_back"),
+        ("protocol", TAKEN_MAX, "quarantine"),
+        ("error", TAKEN_MAX, "quarantine"),
         ("drained", TAKEN_MAX, "give_back"),
         ("quarantined", 1, "quarantine"),
         ("fenced", 1, "leave"),
     ],
 )
-def test_what_comes_back_again_and_again_is_kept_from_all(reason, taken, expected):
+def test_what_comes_back_again_and_again(reason, taken, expected):
     call = Calls(10.0).take(offer(taken=taken), at(0), Heard)
     assert settlement(reason, call) == expected

@@ -217,3 +217,15 @@ async def test_a_holder_that_dies_in_a_handover_leaves_the_call_to_its_taker(red
             await comes(lambda: two.call() and two.call().phase == "ours")
             assert two.call().entry == owning(redis)
             assert redis.ask("XLEN", key("offers")) == "1"
+
+
+@pytest.mark.parametrize(("reason", "taken"), [("drained", 1), ("unreachable", 2)])
+async def test_a_drain_says_nothing_of_a_call_that_is_given_back(redis, reason, taken):
+    async with member(redis, "one") as one, member(redis, "two", runs=False) as two:
+        await one.store.offer("c", "api")
+        await comes(lambda: one.call("c"))
+        one.host.leave("c", reason)
+        offers = []
+        while not offers:
+            offers = await two.store.claim_lapsed(1)
+        assert offers[0].taken == taken

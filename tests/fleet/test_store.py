@@ -241,6 +241,42 @@ async def test_the_call_ends_before_the_taker_hears_it(nodes):
     assert (await b.view()).calls == 0
 
 
+async def test_a_call_in_a_handover_is_counted_once(nodes):
+    def counts(view):
+        return view.calls, view.waiting, view.handovers
+
+    a, b, c = await nodes("a"), await nodes("b"), await nodes("c")
+    offer = await taken(a)
+    await a.hand_over(held(offer))
+    view = await b.view()
+    assert (counts(view), view.oldest_s) == ((1, 0, 1), None), "its giver hears it"
+    (coming,) = await b.take(1, 0)
+    assert counts(await b.view()) == (1, 0, 1), "both hear it"
+    await a.give_back([offer.entry])
+    view = await b.view()
+    assert (counts(view), view.oldest_s) == ((1, 0, 0), None), "the giver has gone, the taker has it"
+    await b.give_back([coming.entry])
+    view = await c.view()
+    assert counts(view) == (0, 1, 0), "nobody has it"
+    assert view.oldest_s is not None
+
+
+async def test_a_call_waits_from_when_it_was_nobodys(nodes):
+    a, b = await nodes("a"), await nodes("b")
+    offers = [await taken(a, "c"), await taken(a, "d")]
+    for offer in offers:
+        await a.hand_over(held(offer))
+    offered_ms = nodes.now_ms()
+    while nodes.now_ms() < offered_ms + 50:
+        pass
+    gave_ms = nodes.now_ms()
+    await a.leave()
+    view = await b.view()
+    assert (view.calls, view.waiting, view.handovers) == (0, 2, 0)
+    assert view.oldest_s is not None
+    assert view.oldest_s <= (nodes.now_ms() - gave_ms) / 1000, "not from its first offer, nor the handover's"
+
+
 async def test_a_handover_that_is_taken_back(nodes):
     a, b = await nodes("a"), await nodes("b")
     offer = await taken(a)

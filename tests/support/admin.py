@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import aiohttp
 
+from engine.admin.conversations import Offers
 from engine.admin.events import EventStream
 from engine.admin.fleet import Look
 from engine.admin.limits import USUAL, Limits
@@ -69,13 +70,14 @@ async def running(
     ssl: bool | SSLContext = True,
     live: Live | None = None,
     fleet: Look | None = None,
+    offers: Offers | None = None,
     **settings: object,
 ) -> AsyncIterator[Admin]:
     """`settings` are AdminOptions'; `ssl` is what the client trusts."""
     registry, metrics = Registry(), Metrics()
     ready = {"model_loaded": True, "shards_up": True, "not_draining": True, "capacity_left": True}
     events = EventStream(metrics.event_lost)
-    parts = AdminParts(registry, lambda: ready, metrics, events, live, fleet=lambda: fleet)
+    parts = AdminParts(registry, lambda: ready, metrics, events, live, fleet=lambda: fleet, offers=lambda: offers)
     server = AdminServer(AdminOptions(port=0, **settings), parts, limits)
     await server.start()
     timeout = aiohttp.ClientTimeout(total=10)

@@ -81,9 +81,9 @@ export class FleetPanel {
 /** Whether a row has no place yet; rows keep theirs, so that nothing jumps under a finger. */
 const misplaced = (node) => !node.isConnected;
 
-function about({ leader, lease_s: lease, redis }) {
-  const leads = leader ? `${leader} leads` : "no leader";
-  return `${leads} · lease ${lease} s · Redis ${redis.version}, ${count(redis.memory_mb)} MB`;
+function about({ leader, epoch, lease_s: lease, redis }) {
+  const leads = leader ? [`${leader} leads`] : epoch ? ["no leader"] : []; // nobody ever stood: no node follows notifications
+  return [...leads, `lease ${lease} s`, `Redis ${redis.version}, ${count(redis.memory_mb)} MB`].join(" · ");
 }
 
 class NodeRow {

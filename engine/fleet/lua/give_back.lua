@@ -1,5 +1,5 @@
--- ARGV 3: '1' where they were not tried, which is not counted as taken, then entries. Those that are ours are nobody's: others may
--- claim them at once, we after a lease.
+-- ARGV 3: '1' where that says nothing of the calls, so it is not counted as taken, then entries. Those that are ours are nobody's:
+-- others may claim them at once, we after a lease.
 for i = 4, #ARGV do
   local row = redis.call('XPENDING', OFFERS, GROUP, ARGV[i], ARGV[i], 1)[1]
   if row and row[2] == me then
