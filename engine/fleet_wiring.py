@@ -16,6 +16,7 @@ import structlog
 from engine import __version__
 from engine.errors import ConfigError, FleetError
 from engine.fleet.effects import FleetEffects
+from engine.fleet.following import CALL_KEPT_S
 from engine.fleet.handing import hand_all_over, relieve
 from engine.fleet.leadership import FleetLeadership
 from engine.fleet.looking import look_of
@@ -116,9 +117,9 @@ class Fleet:
         self._host.since_s = self._store.clock.moment().wall_s
         async with self.node.running():
             for each in known:
-                self.node.chores.owe(partial(self._offer_known, followed, each))
+                self.node.chores.owe(partial(self._offer_known, followed, each), CALL_KEPT_S)
             for conversation_id in static:
-                self.node.chores.owe(partial(self._offer_static, conversation_id))
+                self.node.chores.owe(partial(self._offer_static, conversation_id), CALL_KEPT_S)
             relieving = asyncio.create_task(
                 relieve(self.node, self._options.fleet.hand_over_above), name="fleet relieve"
             )

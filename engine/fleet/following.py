@@ -15,7 +15,7 @@ from engine.fleet_metrics import FleetMetrics
 from engine.intake.conversation import Conversation, EndReason, Share
 from engine.options import FleetOptions
 
-FENCED_KEPT_S = 3600.0  # a call may live for so long
+CALL_KEPT_S = 3600.0  # a call may live for so long
 
 log = structlog.get_logger(__name__)
 
@@ -145,7 +145,7 @@ class Following:
             self.metrics.fenced()
             # Known, unless Redis has lost its data meanwhile: then nobody else would ever think of this call.
             again = partial(self.store.offer, conversation_id, "earlier", past=call.conversation.note())
-            self.chores.owe(again, FENCED_KEPT_S)
+            self.chores.owe(again, CALL_KEPT_S)
         match settlement(reason, call):
             case "settle":
                 self.owe_settlement(call.entry, conversation_id)

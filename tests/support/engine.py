@@ -41,8 +41,8 @@ def _carries(process: psutil.Process, mark: str) -> bool:
 
 
 def shared_memory() -> set[str]:
-    """Names in /dev/shm; those of fuzzers, which may run meanwhile, left out."""
-    return {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith("fuzz-")}
+    """Names in /dev/shm; left out are those of fuzzers and of multiprocessing's queues, which a benchmark may have meanwhile."""
+    return {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith(("fuzz-", "sem.mp-"))}
 
 
 @dataclass
