@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.config_layers import AUDIOHOOK_KEY, ENVIRONMENT, SECRETS, TARGET_KEYWORD
+from engine.config_layers import AUDIOHOOK_KEY, ENVIRONMENT, SECRETS, TARGET_KEYWORD, WEBHOOK_URL
 from engine.genesys.audiohook.refusals import AUTH_FAULTS
 from engine.intake.audiohook_call import NOT_TAKEN, TURNED_OUT
 from engine.options import AudioHookOptions, FleetOptions
@@ -33,7 +33,7 @@ def test_links_lead_somewhere(paper: Path) -> None:
 
 
 def test_every_setting_of_the_fleet_that_is_named_exists() -> None:
-    names = {*ENVIRONMENT, *(f"{name}_FILE" for name in SECRETS)}
+    names = {*ENVIRONMENT, WEBHOOK_URL, *(f"{name}_FILE" for name in SECRETS)}
     text = (ROOT / "docs" / "fleet.md").read_text(encoding="utf-8")
     assert set(re.findall(r"\b(?:CUELINE|GENESYS)_[A-Z_]+\b", text)) <= names
     assert set(re.findall(r"`fleet\.([a-z_]+)`", text)) <= set(FleetOptions.model_fields)
