@@ -27,8 +27,8 @@ from bench.load.shows import Progress
 from bench.load.subject import Subject
 from bench.load.views import criterion, document
 from engine.cgroup import processors
-from engine.demo.interrupts import Interrupts
 from engine.demo.scene import Machine
+from engine.interrupts import Interrupts
 from engine.simulator.options import SPEECH_DIR
 
 MINUTES_EACH = 8.0

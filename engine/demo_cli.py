@@ -6,18 +6,20 @@ otherwise, or a process did not start; 2 wrong input; 128 + the signal's number 
 
 import asyncio
 import os
+import signal
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Protocol, TypeVar
 
 import orjson
 import typer
 
 from engine.demo.conduct import conduct
-from engine.demo.interrupts import Interrupts
 from engine.demo.report import report_of
-from engine.demo.scene import DemoOptions, Result, Source
-from engine.demo.shows import Show, show_for
+from engine.demo.scene import DemoOptions, Source
+from engine.demo.shows import show_for
 from engine.errors import DemoError
+from engine.interrupts import Interrupts
 from engine.simulator.options import SPEECH_DIR
 
 NOT_AS_IT_SHOULD = 1
@@ -60,13 +62,42 @@ def demo(
         raise typer.BadParameter(f"{report.parent} is no folder", param_hint="--report")
     options = DemoOptions(speech.resolve(), calls, seconds_max, source)
     show = show_for(as_json=json)
+    perform("cueline demo", lambda hurry: conduct(options, os.environ, show, hurry), show, report, report_of)
+
+
+class Outcome(Protocol):
+    """What came of a play."""
+
+    @property
+    def problems(self) -> Sequence[str]: ...  # noqa: D102 - the name says it
+
+
+R = TypeVar("R", bound=Outcome)
+R_contra = TypeVar("R_contra", contravariant=True)
+
+
+class Show(Protocol[R_contra]):
+    """Who shows a play: `close` comes before its result, and in any case."""
+
+    def close(self) -> None: ...  # noqa: D102 - the name says it
+    def result(self, result: R_contra, /) -> None: ...  # noqa: D102 - likewise
+
+
+def perform(
+    name: str,
+    play: Callable[[asyncio.Event], Coroutine[Any, Any, R]],
+    show: Show[R],
+    report: Path | None,
+    report_of: Callable[[R], object],
+) -> None:
+    """Play, show and report what came of it; the exit code says whether all was well. `play` is told when to hurry its end."""
     try:
-        outcome = asyncio.run(_perform(options, show))
+        outcome = asyncio.run(_interruptible(play, show))
     except DemoError as error:
-        typer.secho(f"cueline demo: {error}", err=True, fg="red")
+        typer.secho(f"{name}: {error}", err=True, fg="red")
         raise typer.Exit(NOT_AS_IT_SHOULD) from error
-    if isinstance(outcome, int):
-        typer.echo("cueline demo: interrupted; simulator and engine have ended", err=True)
+    if isinstance(outcome, signal.Signals):
+        typer.echo(f"{name}: interrupted; everything that was started has ended", err=True)
         raise typer.Exit(INTERRUPTED + outcome)
     show.result(outcome)
     if report:
@@ -75,11 +106,11 @@ def demo(
         raise typer.Exit(NOT_AS_IT_SHOULD)
 
 
-async def _perform(options: DemoOptions, show: Show) -> Result | int:
-    """The result, or the number of the signal that ended the demo before it."""
+async def _interruptible(play: Callable[[asyncio.Event], Coroutine[Any, Any, R]], show: Show[R]) -> R | signal.Signals:
+    """The result, or the signal that ended the play before it."""
     with Interrupts() as interrupts:
         try:
-            return await conduct(options, os.environ, show, interrupts.hurry)
+            return await play(interrupts.hurry)
         except asyncio.CancelledError:
             if interrupts.number is None:
                 raise

@@ -5,7 +5,6 @@ Exit codes: 0 shown, or ended by Ctrl-C; 1 Redis can't be read; 2 wrong input, o
 
 import asyncio
 import os
-import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -20,6 +19,7 @@ from rich.live import Live
 from engine import commands_views, config, fleet_views
 from engine.errors import ConfigError, FleetError
 from engine.fleet.looking import looking
+from engine.interrupts import until_stopped
 from engine.options import FleetOptions
 
 NOT_AS_IT_SHOULD, WRONG_INPUT = 1, 2
@@ -52,7 +52,7 @@ def show(
         return
     try:
         options = config.load_fleet(config_file, os.environ)
-        asyncio.run(_until_stopped(_shown(options, watch=watch, json=json)))
+        asyncio.run(until_stopped(_shown(options, watch=watch, json=json)))
     except ConfigError as error:
         for fault in error.faults:
             typer.secho(f"cueline fleet: {fault}", err=True, fg="red")
@@ -60,19 +60,6 @@ def show(
     except FleetError as error:
         typer.secho(f"cueline fleet: {error}", err=True, fg="red")
         raise typer.Exit(NOT_AS_IT_SHOULD) from error
-
-
-async def _until_stopped(work: Awaitable[None]) -> None:
-    """Signals end it, and that is no fault."""
-    task = asyncio.ensure_future(work)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    try:
-        await task
-    except asyncio.CancelledError:
-        return
-    except BrokenPipeError:  # nobody reads on; nor may the exit try to write the rest
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def _shown(options: FleetOptions, *, watch: bool, json: bool) -> None:

@@ -4,24 +4,18 @@ Exit codes: 0 nothing lost, nothing doubled, every limit kept; 1 otherwise, or a
 the signal's number when it was interrupted.
 """
 
-import asyncio
 import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 
 from engine.demo.fleet_play import PlayOptions, play
-from engine.demo.fleet_scene import FleetResult
-from engine.demo.fleet_shows import ClosingShow, fleet_show, report_of
-from engine.demo.interrupts import Interrupts
-from engine.errors import DemoError
+from engine.demo.fleet_shows import fleet_show, report_of
+from engine.demo_cli import perform
 
-NOT_AS_IT_SHOULD = 1
 WRONG_INPUT = 2
-INTERRUPTED = 128
 
 
 def fleet_demo(
@@ -50,30 +44,6 @@ def fleet_demo(
     if find_spec("redis") is None:
         typer.secho("cueline fleet demo: a fleet needs the extra: pip install 'cueline[fleet]'", err=True, fg="red")
         raise typer.Exit(WRONG_INPUT)
+    options = PlayOptions(calls, node_calls, lease_s)
     show = fleet_show(as_json=json)
-    try:
-        outcome = asyncio.run(_perform(PlayOptions(calls, node_calls, lease_s), show))
-    except DemoError as error:
-        typer.secho(f"cueline fleet demo: {error}", err=True, fg="red")
-        raise typer.Exit(NOT_AS_IT_SHOULD) from error
-    if isinstance(outcome, int):
-        typer.echo("cueline fleet demo: interrupted; everything that was started has ended", err=True)
-        raise typer.Exit(INTERRUPTED + outcome)
-    show.result(outcome)
-    if report:
-        report.write_bytes(orjson.dumps(report_of(outcome), option=orjson.OPT_INDENT_2) + b"\n")
-    if outcome.problems:
-        raise typer.Exit(NOT_AS_IT_SHOULD)
-
-
-async def _perform(options: PlayOptions, show: ClosingShow) -> FleetResult | int:
-    """The result, or the number of the signal that ended the play before it."""
-    with Interrupts() as interrupts:
-        try:
-            return await play(options, os.environ, show, interrupts.hurry)
-        except asyncio.CancelledError:
-            if interrupts.number is None:
-                raise
-            return interrupts.number
-        finally:
-            show.close()
+    perform("cueline fleet demo", lambda hurry: play(options, os.environ, show, hurry), show, report, report_of)

@@ -5,7 +5,6 @@ Exit codes: 0 it was ended by q or Ctrl-C, or has printed what was asked for; 1 
 
 import asyncio
 import os
-import signal
 import sys
 from collections.abc import Coroutine
 from contextlib import aclosing
@@ -19,6 +18,7 @@ import typer
 
 from engine import addresses, config
 from engine.errors import ConfigError, LiveError
+from engine.interrupts import until_stopped
 from engine.live_client import LiveClient, LiveEvent
 from engine.options import AdminOptions
 from engine.top.following import follow
@@ -55,7 +55,7 @@ def top(
         options = config.load_admin(config_file, os.environ)
         token = options.token.get_secret_value() if options.token else None
         client = LiveClient(_checked(url) if url else url_of(options), token, ca)
-        asyncio.run(_until_stopped(_chosen(client, once=once, json=json)))
+        asyncio.run(until_stopped(_chosen(client, once=once, json=json)))
     except ConfigError as error:
         for fault in error.faults:
             typer.secho(f"cueline top: {fault}", err=True, fg="red")
@@ -95,20 +95,6 @@ def _chosen(client: LiveClient, *, once: bool, json: bool) -> Coroutine[None, No
     if json:
         return print_events(client, once=once)
     return show_once(client) if once or not sys.stdout.isatty() else show(client, asyncio.Event())
-
-
-async def _until_stopped(work: Coroutine[None, None, None]) -> None:
-    """Signals end it, and that is no fault."""
-    task = asyncio.ensure_future(work)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        await task
-    except asyncio.CancelledError:
-        return
-    except BrokenPipeError:  # nobody reads on; nor may the exit try to write the rest
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def print_events(client: LiveClient, *, once: bool) -> None:

@@ -10,12 +10,12 @@ from typing import Annotated
 
 import typer
 
-from engine.demo.interrupts import Interrupts
 from engine.demo.scene import Source
 from engine.demo.watch_shows import Closing, watch_show
 from engine.demo.watching import WatchOptions
 from engine.demo.watching import watch as play
 from engine.errors import ConfigError, DemoError
+from engine.interrupts import Interrupts
 
 NOT_AS_IT_SHOULD, WRONG_INPUT = 1, 2
 CALLS = 6

@@ -1,5 +1,9 @@
 """What a user may type wrongly at `cueline fleet demo`, and how the exit code comes about. The play: tests/demo/test_fleet_stage.py."""
 
+import asyncio
+import os
+import signal
+
 import pytest
 from typer.testing import CliRunner
 
@@ -38,14 +42,19 @@ def test_without_the_extra_it_is_said(monkeypatch):
     assert (done.exit_code, "pip install 'cueline[fleet]'" in done.output) == (2, True)
 
 
-@pytest.mark.parametrize(("outcome", "code"), [(WELL, 0), (ended(), 1), (2, 130), (DemoError("no Redis"), 1)])
+@pytest.mark.parametrize(
+    ("outcome", "code"), [(WELL, 0), (ended(), 1), (signal.SIGINT, 130), (DemoError("no Redis"), 1)]
+)
 def test_the_exit_code_says_how_it_went(monkeypatch, tmp_path, outcome, code):
-    async def perform(_options, _show):
+    async def play(_options, _environ, _show, _hurry):
         if isinstance(outcome, DemoError):
             raise outcome
+        if isinstance(outcome, signal.Signals):
+            os.kill(os.getpid(), outcome)
+            await asyncio.Event().wait()
         return outcome
 
-    monkeypatch.setattr(fleet_demo_cli, "_perform", perform)
+    monkeypatch.setattr(fleet_demo_cli, "play", play)
     report = tmp_path / "report.json"
     done = invoke("--report", str(report))
     assert done.exit_code == code, done.output

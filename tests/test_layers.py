@@ -27,7 +27,19 @@ LEVELS: tuple[frozenset[str], ...] = (
     frozenset({"metrics", "model_manifest", "model_fetch", "model_archive"}),
     frozenset({"speech", "genesys"}),
     frozenset(
-        {"audio", "packets", "logs", "cgroup", "state_file", "open_files", "addresses", "tls", "notify", "redis_client"}
+        {
+            "audio",
+            "packets",
+            "logs",
+            "cgroup",
+            "state_file",
+            "open_files",
+            "addresses",
+            "tls",
+            "notify",
+            "redis_client",
+            "interrupts",
+        }
     ),
     frozenset({"options", "stats", "errors", "scoring", "retry_after", "__init__"}),
 )

@@ -19,8 +19,8 @@ from bench.load.search import Search
 from bench.load.shows import Progress
 from bench.load.views import document, points_table, verdict
 from engine.cgroup import processors
-from engine.demo.interrupts import Interrupts
 from engine.demo.scene import Machine, Source
+from engine.interrupts import Interrupts
 from engine.options import Profile
 from engine.simulator.options import SPEECH_DIR
 

@@ -32,12 +32,12 @@ from bench.load.soaking import (
     window_p99_ms,
     work_lines,
 )
-from engine.demo.interrupts import Interrupts
 from engine.demo.receiver import Receiver
 from engine.demo.scene import Machine
 from engine.demo.scoring import Score
 from engine.demo.stage import LAST_WORDS_S, Stage, staged, wanted_phrases
 from engine.errors import DemoError
+from engine.interrupts import Interrupts
 from engine.percentiles import percentile
 from engine.simulator.options import SPEECH_DIR
 

@@ -15,8 +15,8 @@ from rich.table import Table
 from bench.load.point import Point
 from bench.load.product import Product, ProductOptions
 from bench.load.shows import Progress
-from engine.demo.interrupts import Interrupts
 from engine.demo.scene import Machine, Source
+from engine.interrupts import Interrupts
 from engine.simulator.options import SPEECH_DIR
 
 SOURCES: tuple[Source, ...] = ("realtime", "audiohook")

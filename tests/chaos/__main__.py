@@ -14,8 +14,8 @@ import orjson
 import typer
 from rich.console import Console
 
-from engine.demo.interrupts import Interrupts
 from engine.errors import DemoError
+from engine.interrupts import Interrupts
 from tests.chaos.figures import costs_of, faults_found, rows
 from tests.chaos.kinds import KINDS
 from tests.chaos.run import CALM_S, ChaosOptions, Found, chaos

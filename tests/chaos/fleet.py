@@ -15,7 +15,7 @@ import orjson
 import typer
 from rich.console import Console
 
-from engine.demo.interrupts import Interrupts
+from engine.interrupts import Interrupts
 from tests.chaos.fleet_figures import fleet_rows, problems
 from tests.chaos.fleet_kinds import KINDS
 from tests.chaos.fleet_run import FleetChaosOptions, Found, Log, fleet_chaos

@@ -25,11 +25,11 @@ from bench.load.played import stretch
 from bench.load.shows import Progress
 from bench.load.soak import CAPACITY, SHARE, wanted_calls
 from bench.load.soaking import delta
-from engine.demo.interrupts import Interrupts
 from engine.demo.receiver import Receiver
 from engine.demo.scene import Machine, Source
 from engine.demo.stage import LAST_WORDS_S, SIMULATE, Stage, staged, wanted_phrases
 from engine.errors import DemoError
+from engine.interrupts import Interrupts
 from engine.percentiles import bucket_percentile, percentile
 from engine.simulator.options import SPEECH_DIR
 from tests.chaos.overloading import Offer, Outcome, offers_of

@@ -154,4 +154,4 @@ async def test_a_signal_at_any_moment_leaves_nothing(tmp_path, leaves_nothing, w
         process.send_signal(number)
         _, err = await process.communicate()
     assert (process.returncode, marked(str(tmp_path))) == (128 + number, [])
-    assert err.decode() == "cueline demo: interrupted; simulator and engine have ended\n"
+    assert err.decode() == "cueline demo: interrupted; everything that was started has ended\n"

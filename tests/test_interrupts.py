@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from engine.demo.interrupts import SIGNALS, Interrupts
+from engine.interrupts import SIGNALS, Interrupts
 from tests.support.waiting import until
 
 
