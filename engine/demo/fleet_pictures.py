@@ -13,6 +13,7 @@ from rich.text import Text
 
 from engine.demo.fleet_scene import FleetResult, FleetScene, NodeRow
 from engine.demo.scene import counted
+from engine.demo.summary import failings
 from engine.percentiles import percentile
 
 COLOURS = ("cyan", "magenta", "yellow", "green", "bright_blue")
@@ -168,10 +169,4 @@ def verdict(result: FleetResult) -> Text:
     if not problems:
         sum_ = f"{found.spoken} spoken = {len(found.delivered)} delivered + {found.in_the_gap} in the gap. "
         return Text.assemble(("✓ ", "bold green"), (sum_, "bold green"), "Nothing was lost, nothing came twice.")
-    lines = Text()
-    for sentence in problems:
-        lines.append("✗ ", "bold red").append(f"{sentence}\n")
-    for line in result.complaints:
-        lines.append(f"  {line}\n", "bright_black")
-    lines.rstrip()
-    return lines
+    return failings(problems, result.complaints)

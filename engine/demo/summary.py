@@ -1,6 +1,6 @@
 """The end of the demo for people: what was said and heard, what it took, and the verdict."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Group, JustifyMethod, RenderableType
@@ -151,10 +151,15 @@ def _verdict(result: Result) -> Text:
             "Customer and agent were told apart. " if two_sided(result.scene.calls) else "",
             "Each command arrived once and signed; no frame was dropped.",
         )
+    return failings(problems, [f"engine: {line}" for line in result.complaints])
+
+
+def failings(problems: Sequence[str], complaints: Sequence[str]) -> Text:
+    """What went wrong, in red, and what processes said of it."""
     lines = Text()
     for sentence in problems:
         lines.append("✗ ", "bold red").append(f"{sentence}\n")
-    for line in result.complaints:
-        lines.append(f"  engine: {line}\n", "bright_black")
+    for line in complaints:
+        lines.append(f"  {line}\n", "bright_black")
     lines.rstrip()
     return lines

@@ -91,7 +91,7 @@ class Following:
         """Follow a call. RefusedError."""
         share = self._share(offer, lapsed)
         self.calls.take(offer, sent, lambda: self.host.share(offer.conversation_id, share))
-        if offer.taken == 1 and offer.holder is None:  # others have waited for another reason, or not at all
+        if not lapsed and offer.holder is None:  # others have waited for another reason, or not at all
             self.metrics.waited(max(0.0, self.store.clock.moment().boot_s - offer.offered_at_s))
         self.metrics.taken()
         if lapsed and not offer.holder:

@@ -20,7 +20,7 @@ from engine.demo.fleet_stage import FleetOptions, FleetStage
 from engine.demo.processes import Event
 from engine.errors import DemoError
 from tests.chaos.fleet_account import Subscribed
-from tests.chaos.plant import ChaosCall
+from tests.chaos.plant import IMPATIENT, ChaosCall
 from tests.chaos.receiver import Receiver
 from tests.support.cutting_proxy import CuttingProxy, cutting_proxy
 from tests.support.engine import MARK
@@ -32,15 +32,6 @@ FRESH_MS = 500  # a subscription that got audio so shortly ago is one that gets 
 STEP_S = 0.05
 TAKEN_S = 30.0
 OFFERED = (201, 202, 409)
-CONFIG = """# The chaos runs' nodes: defaults but for what would make a run last for hours.
-[genesys]
-connect_timeout_s = 2.0
-request_timeout_s = 3.0
-reconnect_tries = 50
-reconnect_base_s = 0.3
-reconnect_max_s = 2.0
-ping_interval_s = 2.0
-"""
 
 
 class Silent:
@@ -197,7 +188,7 @@ async def fleet_planted(
 ) -> AsyncIterator[FleetPlant]:
     """Redis, simulator, receiver and nodes until the block is left. DemoError where one does not start."""
     mark = uuid4().hex
-    (folder / "cueline.toml").write_text(CONFIG)
+    (folder / "cueline.toml").write_text(IMPATIENT)
     async with AsyncExitStack() as proxies, AsyncExitStack() as stack:  # nodes end before their way to Redis does
         stage = FleetStage(options, {**environ, MARK: mark}, Silent(), hurry, folder)
         receiver = stage.receiver = Receiver()  # type: ignore[assignment]

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rich import box
 from rich.table import Table
 
 from engine.demo.processes import Event
@@ -14,6 +13,7 @@ from tests.chaos.accounting import NS_PER_MS, Account, Fate, Happenings
 from tests.chaos.fleet_account import Moves
 from tests.chaos.fleet_figures import FleetRow
 from tests.chaos.plant import ChaosCall
+from tests.chaos.views import table_by_kind
 
 COLUMNS = (
     "struck",
@@ -32,13 +32,7 @@ COLUMNS = (
 
 def fleet_table(title: str, found: Sequence[FleetRow]) -> Table:
     """One line per kind."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("fault", no_wrap=True)
-    for name in COLUMNS:
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in found:
-        table.add_row(row.kind or "(no fault near)", *_cells(row))
-    return table
+    return table_by_kind(title, COLUMNS, {row.kind: _cells(row) for row in found})
 
 
 def _cells(row: FleetRow) -> list[str]:

@@ -41,7 +41,7 @@ PATIENT, FORGOTTEN_MS = 2, 11_000  # the next two attempts take 12 s; they are f
 DRAIN_S = 5.0
 FRAMES, HOOK_FRAMES = 2, 12
 DRAINED_S = 15.0
-CONFIG = """# The chaos runs' engine: defaults but for what would make a run last for hours.
+IMPATIENT = """# The chaos runs' engines: defaults but for what would make a run last for hours.
 [genesys]
 connect_timeout_s = 2.0
 request_timeout_s = 3.0
@@ -49,7 +49,8 @@ reconnect_tries = 50
 reconnect_base_s = 0.3
 reconnect_max_s = 2.0
 ping_interval_s = 2.0
-
+"""
+CONFIG = f"""{IMPATIENT}
 [audiohook]
 open_timeout_s = 4.0
 silence_timeout_s = 6.5  # a client pings every 5 s

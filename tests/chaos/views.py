@@ -1,6 +1,6 @@
 """The outcome of a run as a table for people and as JSON. Pure but for rich."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -25,14 +25,20 @@ COLUMNS = (
 
 def table_of(title: str, found: Sequence[Row]) -> Table:
     """One line per kind, and a sum."""
-    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("fault", no_wrap=True)
-    for name in COLUMNS:
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in found:
-        table.add_row(row.kind or "(no fault near)", *_cells(row))
+    table = table_by_kind(title, COLUMNS, {row.kind: _cells(row) for row in found})
     table.add_section()
     table.add_row("all", *_cells(_sum(found)))
+    return table
+
+
+def table_by_kind(title: str, columns: Sequence[str], cells: Mapping[str, Sequence[str]]) -> Table:
+    """What became of the faults of each kind; "" is what was near none."""
+    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("fault", no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for kind, row in cells.items():
+        table.add_row(kind or "(no fault near)", *row)
     return table
 
 
