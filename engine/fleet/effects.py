@@ -5,26 +5,20 @@ same rule within a second of the phrase's end; Redis knows. While Redis does not
 """
 
 import asyncio
-import time
 
 import structlog
 
 from engine.commands.command import Command
 from engine.errors import FleetError
 from engine.fleet.calls import Calls
-from engine.fleet.rights import Tick
 from engine.fleet.store import FleetStore
+from engine.fleet.ticks import tick
 from engine.fleet_metrics import FleetMetrics
 
 RETRY_S = 0.2
 NS_PER_S = 1_000_000_000
 
 log = structlog.get_logger(__name__)
-
-
-def tick() -> Tick:
-    """Now."""
-    return Tick(time.clock_gettime(time.CLOCK_BOOTTIME), time.monotonic())
 
 
 class FleetEffects:

@@ -8,9 +8,9 @@ import structlog
 from engine.errors import FleetError
 from engine.fleet.calls import QUARANTINE_S, Call, Calls, settlement
 from engine.fleet.chores import Chores
-from engine.fleet.effects import tick
 from engine.fleet.rights import Right, Tick, leased
 from engine.fleet.store import FleetStore, Offer
+from engine.fleet.ticks import tick
 from engine.fleet_metrics import FleetMetrics
 from engine.intake.conversation import Conversation, EndReason, Share
 from engine.options import FleetOptions

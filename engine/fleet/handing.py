@@ -10,8 +10,8 @@ import structlog
 
 from engine.errors import FleetError
 from engine.fleet.calls import Call, held_rows
-from engine.fleet.effects import tick
 from engine.fleet.node import Node
+from engine.fleet.ticks import tick
 
 AT_ONCE = 8
 STEP_S = 0.1

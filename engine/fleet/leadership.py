@@ -9,9 +9,9 @@ import asyncio
 import structlog
 
 from engine.errors import FleetError
-from engine.fleet.effects import tick
 from engine.fleet.rights import Right, leased
 from engine.fleet.store import FleetStore
+from engine.fleet.ticks import tick
 from engine.fleet_metrics import FleetMetrics
 
 RENEWALS = 3  # in a lease

@@ -11,11 +11,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import structlog
 
 from engine.errors import FleetError
-from engine.fleet.effects import tick
 from engine.fleet.following import Following, Host
 from engine.fleet.renewing import Renewing
 from engine.fleet.store import FleetStore
 from engine.fleet.taking import Taking
+from engine.fleet.ticks import tick
 from engine.fleet_metrics import FleetMetrics
 from engine.options import FleetOptions
 

@@ -10,8 +10,8 @@ import structlog
 
 from engine.errors import FleetError
 from engine.fleet.calls import Call, held_rows
-from engine.fleet.effects import tick
 from engine.fleet.following import Following
+from engine.fleet.ticks import tick
 
 HURRY_S = 0.3  # while a handover stands
 RETRY_S = 0.25

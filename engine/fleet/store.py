@@ -8,7 +8,6 @@ where Redis has lost its data and is told anew that there is a group. All raise 
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -33,6 +32,7 @@ from engine.fleet.rows import (
     view_of,
 )
 from engine.fleet.scripts import keys, script
+from engine.fleet.ticks import boot_s
 from engine.intake.past import Past
 from engine.options import FleetOptions
 from engine.redis_client import TIMEOUT_S, RedisClient, open_redis
@@ -44,11 +44,6 @@ EFFECT_MS = 1000  # phrase ends of two nodes that are so near are one phrase
 NEEDED = ("XAUTOCLAIM", "XREADGROUP", "XPENDING", "XCLAIM", "EVALSHA")  # with the first came all that scripts use
 _OLD = "it lacks {}: a fleet needs Redis 6.2 or newer, or Valkey"
 _REPLICA = "it is a replica: give the primary's address"
-
-
-def boot_s() -> float:
-    """Time since this machine started, sleep included."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class FleetStore:

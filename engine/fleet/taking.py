@@ -10,10 +10,10 @@ import structlog
 
 from engine.errors import FleetError, RefusedError
 from engine.fleet.calls import QUARANTINE_S, TAKEN_MAX, Call
-from engine.fleet.effects import tick
 from engine.fleet.following import Following
 from engine.fleet.rights import Tick
 from engine.fleet.store import Offer
+from engine.fleet.ticks import tick
 
 LOOK_S = 0.5  # how often lapsed calls are looked for
 BATCH = 16  # offers read at once, at most

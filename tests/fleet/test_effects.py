@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from engine.errors import FleetError
 from engine.fleet.calls import Calls
-from engine.fleet.effects import FleetEffects, tick
+from engine.fleet.effects import FleetEffects
 from engine.fleet.rights import Tick
 from engine.fleet.rows import Offer
+from engine.fleet.ticks import tick
 from engine.metrics import Metrics
 from tests.support.commands import command
 from tests.support.waiting import until

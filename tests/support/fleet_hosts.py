@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from engine.errors import RefusedError
-from engine.fleet.effects import tick
 from engine.fleet.node import Node
 from engine.fleet.store import FleetStore
+from engine.fleet.ticks import tick
 from engine.fleet_metrics import FleetMetrics
 from engine.intake.conversation import END_REASONS, EndReason, Share
 from engine.intake.past import Past
