@@ -156,7 +156,7 @@ class Fleet:
         """No call is followed any more: tell Redis what it is owed, and be gone from the fleet's view."""
         await self.node.chores.done(LEAVING_S)
         try:
-            await self._store.leave()
+            await self.node.leave()
         except FleetError as error:
             log.warning("The fleet could not be told that this node leaves", fault=str(error))
 

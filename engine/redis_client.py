@@ -105,7 +105,7 @@ class RedisClient:
         except exceptions.RedisError as error:
             raise self._fault(error) from error
         except (OSError, TimeoutError) as error:
-            said = f"no answer in {self._timeout_s:g} s" if isinstance(error, TimeoutError) else _cause(error)
+            said = f"no answer in {self._timeout_s:.2g} s" if isinstance(error, TimeoutError) else _cause(error)
             raise self._away(said) from error
 
     def _away(self, cause: str) -> FleetError:

@@ -39,6 +39,7 @@ class Node:
         self._host = host
         self._metrics = metrics
         self._reader: asyncio.Task[None] | None = None
+        self._renewer: asyncio.Task[None] | None = None
 
     @property
     def load(self) -> float:
@@ -59,10 +60,11 @@ class Node:
         """All loops run."""
         loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
-            for run in (self.renewing.run, self._fence, self._view, self.chores.run):
-                stack.callback(loop.create_task(_kept_up(run), name=f"fleet {run.__qualname__}").cancel)
-            self._reader = loop.create_task(_kept_up(self.taking.run), name="fleet taking")
-            stack.callback(self._reader.cancel)
+            loops = (self.taking.run, self.renewing.run, self._fence, self._view, self.chores.run)
+            tasks = [loop.create_task(_kept_up(run), name=f"fleet {run.__qualname__}") for run in loops]
+            for task in tasks:
+                stack.callback(task.cancel)
+            self._reader, self._renewer, *_ = tasks
             yield
 
     async def read_no_more(self) -> None:
@@ -70,6 +72,14 @@ class Node:
         self.taking.over = True
         if self._reader:
             await asyncio.wait({self._reader}, timeout=self._options.lease_s)
+
+    async def leave(self) -> None:
+        """Be seen no more; it follows nothing. What would be renewed after that would be seen again. FleetError."""
+        self.renewing.over = True
+        self.renewing.hurry()
+        if self._renewer:
+            await asyncio.wait({self._renewer}, timeout=self._options.lease_s)
+        await self.store.leave()
 
     async def _fence(self) -> None:
         """Let go of what we have no right to any more; take over what brings no audio."""

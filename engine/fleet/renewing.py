@@ -21,13 +21,14 @@ log = structlog.get_logger(__name__)
 
 
 class Renewing:
-    """One loop. `state` is what is told of this node."""
+    """One loop. `state` is what is told of this node. `over`: it renews nothing any more."""
 
     def __init__(self, following: Following, state: Callable[[], str]) -> None:
         self._following = following
         self._store = following.store
         self._options = following.options
         self._state = state
+        self.over = False
         self._news = asyncio.Event()  # renew at once
         self._lag_s = 0.0  # of the last renewal
 
@@ -36,8 +37,8 @@ class Renewing:
         self._news.set()
 
     async def run(self) -> None:
-        """Until cancelled."""
-        while True:
+        """Until `over`."""
+        while not self.over:
             wait_s = self._options.lease_s / 3
             self._news.clear()
             try:

@@ -206,6 +206,17 @@ async def test_a_withdrawn_handover_is_let_go_by_its_taker(redis):
             assert (one.call().phase, one.call().entry) == ("ours", owning(redis))
 
 
+async def test_a_node_that_has_left_is_seen_no_more_however_long_its_process_lives(redis):
+    async with member(redis, "one") as one, member(redis, "two", runs=False) as two:
+        await one.renewed()
+        one.node.renewing.hurry()
+        await one.node.leave()
+        for _ in range(5):
+            one.node.renewing.hurry()
+            await asyncio.sleep(0.05)
+        assert [node.name for node in (await two.store.view()).nodes] == ["two"]
+
+
 async def test_a_holder_that_dies_in_a_handover_leaves_the_call_to_its_taker(redis):
     async with member(redis, "one", runs=False, lease_s=QUICK_S) as one:
         await one.store.offer("c", "api")
