@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from engine.doctor_checks import Check
 from engine.errors import ConfigError, FleetError
+from engine.fleet.rows import info_of
 from engine.options import FleetOptions, RedisSink, SinkOptions
 from engine.redis_client import RedisClient, open_redis
 
@@ -62,7 +63,7 @@ async def _checked(name: str, client: RedisClient, said: str) -> list[Check]:
         seconds, micros = await client.run("TIME")
         took_s = time.monotonic() - begun_s
         (xautoclaim,) = await client.run("COMMAND", "INFO", NEEDED)
-        info = _pairs(await client.run("INFO"))
+        info = info_of(await client.run("INFO"))
     except FleetError as error:
         return [Check(name, "fail", str(error), REMEDIES[error.kind])]
     finally:
@@ -109,8 +110,3 @@ def _keeping(name: str, info: Mapping[str, str]) -> Check:
     if info.get("aof_last_write_status", "ok") != "ok":
         return Check(name, "fail", f"append-only file can't be written, {others}", "mend its disk: see its log")
     return Check(name, "ok", f"append-only file, {others}")
-
-
-def _pairs(reply: bytes) -> dict[str, str]:
-    lines = reply.decode("utf-8", "replace").splitlines()
-    return {name: value for name, _, value in (line.partition(":") for line in lines) if name and value}
