@@ -31,18 +31,8 @@ class FleetClock:
                 self._heard.clear()
         self._heard.append((doubt, offset))
 
-    @property
-    def known(self) -> bool:
-        """Whether it was heard yet."""
-        return bool(self._heard)
-
-    @property
-    def doubt_s(self) -> float:
-        """By how much it may be wrong; infinite while it was not heard."""
-        return min(self._heard)[0] if self._heard else float("inf")
-
     def moment(self) -> Moment:
-        """Now. Comparable with the moments of every node of this fleet. Only once it is known."""
+        """Now. Comparable with the moments of every node of this fleet. Only once it was heard."""
         redis_s = self._now() + min(self._heard)[1]
         return self.at(redis_s)
 

@@ -94,10 +94,6 @@ class CallBook:
         self.live -= len(ended)
         return [CallEnded(name) for name in ended]
 
-    def next_due_s(self) -> float | None:
-        """When `due` is worth asking; None while nothing ends."""
-        return next(iter(self._ending.values()), None)
-
     def _begin(self, name: str, entry: _Entry) -> CallLive:
         entry.live = True
         self.live += 1

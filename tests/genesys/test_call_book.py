@@ -23,9 +23,8 @@ def test_an_end_stands_for_its_grace_and_is_told_once():
     book.seen(seen(customer="talking"), 0)
     book.seen(seen(customer="over"), 10)
     book.seen(seen(customer="over"), 11)
-    assert (book.next_due_s(), book.due(11.9)) == (12, [])
+    assert book.due(11.9) == []
     assert (book.due(12), book.due(13), book.live) == ([CallEnded("c")], [], 0)
-    assert book.next_due_s() is None
 
 
 def test_a_late_event_does_not_open_a_call_again():
